@@ -13,3 +13,4 @@ pkg_check_modules(ISOFS REQUIRED IMPORTED_TARGET libisofs-1)
 # Boost.Asio has templates that warn with our flags; third-party headers are system headers.
 add_compile_definitions(BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ASIO_NO_DEPRECATED)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)

@@ -47,8 +47,8 @@ function(hlid_finish_modules)
   get_property(layers GLOBAL PROPERTY HLID_LAYERS)
   string(JOIN "\n" text ${layers})
   file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/layers.txt CONTENT "${text}\n")
-  find_package(Python3 REQUIRED COMPONENTS Interpreter)
-  add_test(NAME style:layers COMMAND Python3::Interpreter
+
+  add_test(NAME style:layers COMMAND ${Python3_EXECUTABLE}
     ${PROJECT_SOURCE_DIR}/tools/check_layers.py
     ${PROJECT_BINARY_DIR}/layers.txt ${PROJECT_SOURCE_DIR}/src)
   set_tests_properties(style:layers PROPERTIES LABELS style)

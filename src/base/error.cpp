@@ -7,23 +7,37 @@ namespace hlid {
 
 std::string_view to_string(Errc code) {
   switch (code) {
-    case Errc::failed: return "failed";
-    case Errc::usage: return "usage";
-    case Errc::spec: return "spec";
-    case Errc::denied: return "denied";
-    case Errc::precondition: return "precondition";
-    case Errc::not_found: return "not_found";
-    case Errc::conflict: return "conflict";
-    case Errc::timeout: return "timeout";
-    case Errc::interrupted: return "interrupted";
-    case Errc::io: return "io";
-    case Errc::protocol: return "protocol";
-    case Errc::unsupported: return "unsupported";
+    case Errc::failed:
+      return "failed";
+    case Errc::usage:
+      return "usage";
+    case Errc::spec:
+      return "spec";
+    case Errc::denied:
+      return "denied";
+    case Errc::precondition:
+      return "precondition";
+    case Errc::not_found:
+      return "not_found";
+    case Errc::conflict:
+      return "conflict";
+    case Errc::timeout:
+      return "timeout";
+    case Errc::interrupted:
+      return "interrupted";
+    case Errc::io:
+      return "io";
+    case Errc::protocol:
+      return "protocol";
+    case Errc::unsupported:
+      return "unsupported";
   }
   return "unknown";
 }
 
-Error::Error(Errc code, std::string message) : code_(code), message_(std::move(message)) { render(); }
+Error::Error(Errc code, std::string message) : code_(code), message_(std::move(message)) {
+  render();
+}
 
 Error& Error::with_hint(std::string hint) {
   if (hint_.empty()) hint_ = std::move(hint);

@@ -18,11 +18,11 @@ enum class Errc {
   denied,        ///< authentication or privilege
   precondition,  ///< something needed is missing, or the user has not confirmed
   not_found,
-  conflict,      ///< exists already, locked, or changed by somebody else
+  conflict,  ///< exists already, locked, or changed by somebody else
   timeout,
-  interrupted,   ///< Ctrl-C or a stop request
-  io,            ///< a system call failed
-  protocol,      ///< a peer answered what its protocol does not allow
+  interrupted,  ///< Ctrl-C or a stop request
+  io,           ///< a system call failed
+  protocol,     ///< a peer answered what its protocol does not allow
   unsupported,
 };
 

@@ -16,7 +16,9 @@ std::optional<Vmid> parse_vmid(std::string_view text) {
   return Vmid{number};
 }
 
-std::string to_string(Vmid vmid) { return std::to_string(vmid.value); }
+std::string to_string(Vmid vmid) {
+  return std::to_string(vmid.value);
+}
 
 std::optional<Uuid> parse_uuid(std::string_view text) {
   if (text.size() != 36) return std::nullopt;

@@ -16,14 +16,24 @@ std::optional<std::uint32_t> parse_number(std::string_view text, std::uint32_t m
   return number;
 }
 
-std::uint32_t mask_of(int prefix) { return prefix == 0 ? 0 : ~std::uint32_t{0} << (32 - prefix); }
+std::uint32_t mask_of(int prefix) {
+  return prefix == 0 ? 0 : ~std::uint32_t{0} << (32 - prefix);
+}
 
 }  // namespace
 
-Ipv4 Cidr::network() const { return {address.value & mask_of(prefix)}; }
-Ipv4 Cidr::broadcast() const { return {address.value | ~mask_of(prefix)}; }
-Ipv4 Cidr::netmask() const { return {mask_of(prefix)}; }
-bool Cidr::contains(Ipv4 other) const { return (other.value & mask_of(prefix)) == network().value; }
+Ipv4 Cidr::network() const {
+  return {address.value & mask_of(prefix)};
+}
+Ipv4 Cidr::broadcast() const {
+  return {address.value | ~mask_of(prefix)};
+}
+Ipv4 Cidr::netmask() const {
+  return {mask_of(prefix)};
+}
+bool Cidr::contains(Ipv4 other) const {
+  return (other.value & mask_of(prefix)) == network().value;
+}
 
 std::optional<Ipv4> parse_ipv4(std::string_view text) {
   std::uint32_t value = 0;
@@ -52,6 +62,8 @@ std::string to_string(Ipv4 address) {
   return fmt::format("{}.{}.{}.{}", v >> 24, v >> 16 & 255, v >> 8 & 255, v & 255);
 }
 
-std::string to_string(const Cidr& cidr) { return fmt::format("{}/{}", to_string(cidr.address), cidr.prefix); }
+std::string to_string(const Cidr& cidr) {
+  return fmt::format("{}/{}", to_string(cidr.address), cidr.prefix);
+}
 
 }  // namespace hlid

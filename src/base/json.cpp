@@ -18,7 +18,9 @@ json::value parse_json(std::string_view text, std::string_view source) {
   return value;
 }
 
-std::string to_text(const json::value& value) { return json::serialize(value); }
+std::string to_text(const json::value& value) {
+  return json::serialize(value);
+}
 
 namespace {
 

@@ -16,11 +16,16 @@ namespace {
 
 spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: return spdlog::level::off;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      return spdlog::level::off;
   }
   return spdlog::level::info;
 }
@@ -54,6 +59,8 @@ void write(Level level, std::string_view text) {
   spdlog::log(spdlog_level(level), spdlog::string_view_t{text.data(), text.size()});
 }
 
-bool enabled(Level level) { return spdlog::should_log(spdlog_level(level)); }
+bool enabled(Level level) {
+  return spdlog::should_log(spdlog_level(level));
+}
 
 }  // namespace hlid::log

@@ -25,7 +25,8 @@ unsigned byte_at(std::string_view text, std::size_t i) {
 template <typename F>
 std::string map_chars(std::string_view text, F change) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [&](unsigned char c) { return static_cast<char>(change(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [&](unsigned char c) { return static_cast<char>(change(c)); });
   return out;
 }
 
@@ -76,7 +77,9 @@ std::string to_upper(std::string_view text) {
   return map_chars(text, [](unsigned char c) { return std::toupper(c); });
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))

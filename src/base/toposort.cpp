@@ -5,8 +5,8 @@
 
 namespace hlid {
 
-std::optional<std::vector<std::size_t>> toposort(std::size_t count,
-                                                 const std::vector<std::pair<std::size_t, std::size_t>>& edges) {
+std::optional<std::vector<std::size_t>> toposort(
+    std::size_t count, const std::vector<std::pair<std::size_t, std::size_t>>& edges) {
   std::vector<std::vector<std::size_t>> after(count);
   std::vector<std::size_t> waiting_for(count, 0);
   for (const auto& [first, second] : edges) {

@@ -22,7 +22,8 @@ std::optional<int> shift_of(std::string_view unit) {
 
 std::optional<Bytes> parse_bytes(std::string_view text) {
   double number = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  const auto [end, failure] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (failure != std::errc{} || number < 0) return std::nullopt;
   auto unit = text.substr(static_cast<std::size_t>(end - text.data()));
   if (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);

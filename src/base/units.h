@@ -15,9 +15,15 @@ struct Bytes {
   constexpr std::int64_t gib() const { return count >> 30; }
 };
 
-constexpr Bytes kib(std::int64_t n) { return {n << 10}; }
-constexpr Bytes mib(std::int64_t n) { return {n << 20}; }
-constexpr Bytes gib(std::int64_t n) { return {n << 30}; }
+constexpr Bytes kib(std::int64_t n) {
+  return {n << 10};
+}
+constexpr Bytes mib(std::int64_t n) {
+  return {n << 20};
+}
+constexpr Bytes gib(std::int64_t n) {
+  return {n << 30};
+}
 
 /// "4GiB", "512MiB", "1TiB", "50G" (K M G T are powers of two, as in Proxmox), "4.5GiB", or plain bytes.
 /// nullopt for anything else, negative numbers and what does not fit.

@@ -46,7 +46,7 @@ struct Template {
   std::string keyboard = "us";
   std::string timezone = "Etc/UTC";
   std::vector<std::string> packages;
-  std::string mirror;  ///< empty: the distribution's own
+  std::string mirror;         ///< empty: the distribution's own
   Bytes disk = hlid::gib(4);  ///< of the template; machines grow theirs
 };
 
@@ -61,19 +61,19 @@ enum class Role { server, agent, plain };  ///< in the cluster; plain: not part 
 
 /// One machine, everything decided.
 struct Machine {
-  std::string name;   ///< <lab>-<group>-<n>
+  std::string name;  ///< <lab>-<group>-<n>
   std::string group;
-  int number = 1;     ///< within the group, from 1
+  int number = 1;  ///< within the group, from 1
   Role role = Role::plain;
   Vmid vmid;
-  std::string node;   ///< where it shall run
+  std::string node;  ///< where it shall run
   Cidr address;
   int cores = 2;
   Bytes memory = hlid::gib(4);
   Bytes disk = hlid::gib(50);
   std::vector<std::string> tags;  ///< without hlid's own two
   bool start_at_boot = true;
-  bool linked_clone = false;      ///< file: clone: full|linked
+  bool linked_clone = false;  ///< file: clone: full|linked
 };
 
 struct Cluster {

@@ -4,7 +4,9 @@
 
 namespace hlid::model {
 
-std::vector<std::string> ownership_tags(const std::string& lab) { return {"hlid", lab}; }
+std::vector<std::string> ownership_tags(const std::string& lab) {
+  return {"hlid", lab};
+}
 
 bool is_owned(const ObservedMachine& machine, const std::string& lab) {
   const auto wanted = ownership_tags(lab);

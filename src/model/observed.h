@@ -20,33 +20,33 @@ struct ObservedMachine {
   std::string node;
   Power power = Power::unknown;
   bool is_template = false;
-  std::string lock;            ///< Proxmox's lock word, empty: none
-  std::string uuid;            ///< SMBIOS
+  std::string lock;  ///< Proxmox's lock word, empty: none
+  std::string uuid;  ///< SMBIOS
   std::vector<std::string> tags;
   int cores = 0;
   Bytes memory;
-  std::string disk_key;        ///< virtio0
+  std::string disk_key;  ///< virtio0
   Bytes disk;
-  std::string storage;         ///< of that disk
+  std::string storage;  ///< of that disk
   std::string bridge;
   std::string mac;
-  std::optional<Cidr> address; ///< from ipconfig0
+  std::optional<Cidr> address;  ///< from ipconfig0
   std::optional<Ipv4> gateway;
   std::vector<Ipv4> dns;
   std::string search_domain;
-  std::string user;            ///< ciuser
+  std::string user;  ///< ciuser
   std::vector<std::string> authorized_keys;
   bool has_cloud_init_drive = false;
   bool has_password = false;
   bool start_at_boot = false;
   std::string cpu;
-  std::string template_key;    ///< from the description: what it was made from
+  std::string template_key;          ///< from the description: what it was made from
   std::vector<std::string> pending;  ///< keys that wait for a reboot
 };
 
 struct ObservedStorage {
   std::string id;
-  std::string type;            ///< dir, zfspool, lvmthin, …
+  std::string type;  ///< dir, zfspool, lvmthin, …
   std::vector<std::string> content;
   bool active = false;
   Bytes total, free;
@@ -67,8 +67,8 @@ struct ObservedNode {
 };
 
 struct Observed {
-  std::string version;         ///< of Proxmox VE
-  bool embedded = false;       ///< it is our own node
+  std::string version;    ///< of Proxmox VE
+  bool embedded = false;  ///< it is our own node
   std::vector<ObservedNode> nodes;
   std::vector<ObservedMachine> machines;  ///< every guest of the hypervisor, by VMID
 };

@@ -25,7 +25,8 @@ Form decode_form(std::string_view text) {
   for (const auto& part : split_list(text, "&;")) {
     const auto equals = part.find('=');
     const auto key = percent_decode(part.substr(0, equals), true);
-    const auto value = equals == std::string::npos ? std::string() : percent_decode(part.substr(equals + 1), true);
+    const auto value =
+        equals == std::string::npos ? std::string() : percent_decode(part.substr(equals + 1), true);
     form.emplace_back(key, value);
   }
   return form;

@@ -44,8 +44,8 @@ struct TlsTrust {
   std::string fingerprint = {};
 };
 
-/// HTTP/1.1 by libcurl with a pool of kept-alive connections; safe to use from many threads. A GET on a pooled
-/// connection that died before its answer is sent once more.
+/// HTTP/1.1 by libcurl with a pool of kept-alive connections; safe to use from many threads. A GET on a
+/// pooled connection that died before its answer is sent once more.
 class CurlHttpClient : public HttpClient {
  public:
   explicit CurlHttpClient(TlsTrust trust);

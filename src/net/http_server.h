@@ -40,14 +40,15 @@ struct BodyVerdict {
   std::optional<ServerResponse> refuse;  ///< answer at once and close
   std::int64_t limit = 512 * 1024;       ///< more: `too_large` is answered and the connection closed
   ServerResponse too_large;
-  std::filesystem::path spool;           ///< non-empty: stream into this new file (0600)
+  std::filesystem::path spool;  ///< non-empty: stream into this new file (0600)
 };
 
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual BodyVerdict on_head(const ServerRequest& head) = 0;
-  /// Must not block for long on the calling (I/O) thread: slow work is moved elsewhere and calls `respond` then.
+  /// Must not block for long on the calling (I/O) thread: slow work is moved elsewhere and calls `respond`
+  /// then.
   virtual void handle(ServerRequest request, Respond respond) = 0;
 };
 

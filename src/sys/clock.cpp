@@ -5,10 +5,13 @@
 
 namespace hlid::sys {
 
-std::chrono::steady_clock::time_point SystemClock::now() const { return std::chrono::steady_clock::now(); }
+std::chrono::steady_clock::time_point SystemClock::now() const {
+  return std::chrono::steady_clock::now();
+}
 
 std::int64_t SystemClock::unix_seconds() const {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 bool SystemClock::sleep(Duration duration, std::stop_token stop) {

@@ -24,8 +24,8 @@ Uuid Random::uuid() {
   raw[6] = static_cast<char>((raw[6] & 0x0F) | 0x40);
   raw[8] = static_cast<char>((raw[8] & 0x3F) | 0x80);
   const std::string hex = hex_encode(raw);
-  return {hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
-          hex.substr(20)};
+  return {hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) +
+          "-" + hex.substr(20)};
 }
 
 std::string SystemRandom::bytes(std::size_t count) {

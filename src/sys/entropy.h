@@ -6,7 +6,8 @@
 
 namespace hlid::sys {
 
-/// (Not called random.h: <sys/random.h> of the C library would be shadowed.) Randomness as a seam; the system's is fit for secrets.
+/// (Not called random.h: <sys/random.h> of the C library would be shadowed.) Randomness as a seam; the
+/// system's is fit for secrets.
 class Random {
  public:
   virtual ~Random() = default;

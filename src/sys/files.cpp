@@ -31,7 +31,9 @@ void sync_folder(const fs::path& folder) {
   if (!fd || ::fsync(fd.get()) != 0) throw system_error("cannot sync folder '" + folder.string() + "'");
 }
 
-fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
 
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<unsigned> counter{0};
@@ -85,7 +87,8 @@ void write_durable(const fs::path& path, std::string_view content, mode_t mode) 
     if (!fd) throw system_error("cannot create '" + temporary.string() + "'");
     write_all(fd.get(), content, temporary);
     if (::fsync(fd.get()) != 0) throw system_error("cannot sync '" + temporary.string() + "'");
-    if (::rename(temporary.c_str(), path.c_str()) != 0) throw system_error("cannot replace '" + path.string() + "'");
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+      throw system_error("cannot replace '" + path.string() + "'");
   } catch (const Error&) {
     ::unlink(temporary.c_str());
     throw;

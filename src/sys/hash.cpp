@@ -15,7 +15,9 @@ namespace {
 
 class Digest {
  public:
-  explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), kind, nullptr); }
+  explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) {
+    EVP_DigestInit_ex(context_.get(), kind, nullptr);
+  }
   void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
   std::string hex() {
     std::string raw(EVP_MAX_MD_SIZE, '\0');
@@ -39,8 +41,12 @@ std::string hex_of(const EVP_MD* kind, std::string_view bytes) {
 
 }  // namespace
 
-std::string sha1_hex(std::string_view bytes) { return hex_of(EVP_sha1(), bytes); }
-std::string sha256_hex(std::string_view bytes) { return hex_of(EVP_sha256(), bytes); }
+std::string sha1_hex(std::string_view bytes) {
+  return hex_of(EVP_sha1(), bytes);
+}
+std::string sha256_hex(std::string_view bytes) {
+  return hex_of(EVP_sha256(), bytes);
+}
 
 std::string sha256_file(const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

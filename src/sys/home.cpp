@@ -23,9 +23,12 @@ std::filesystem::path hlid_home() {
   if (const auto data = variable("XDG_DATA_HOME"); !data.empty()) return std::filesystem::path(data) / "hlid";
   if (const auto home = variable("HOME"); !home.empty())
     return std::filesystem::path(home) / ".local" / "share" / "hlid";
-  throw Error(Errc::precondition, "neither HLID_HOME nor HOME is set").with_hint("set HLID_HOME to a folder of yours");
+  throw Error(Errc::precondition, "neither HLID_HOME nor HOME is set")
+      .with_hint("set HLID_HOME to a folder of yours");
 }
 
-std::filesystem::path program_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
+std::filesystem::path program_folder() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
 
 }  // namespace hlid::sys

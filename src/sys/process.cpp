@@ -113,7 +113,8 @@ bool Run::start() {
   options.folder = command_.folder;
   options.env = command_.env;
   options.new_group = true;
-  options.fds = {{command_.input.empty() ? -1 : in.read.get(), 0}, {out.write.get(), 1}, {err.write.get(), 2}};
+  options.fds = {
+      {command_.input.empty() ? -1 : in.read.get(), 0}, {out.write.get(), 1}, {err.write.get(), 2}};
   const int failure = spawn(command_.argv, options, &pid_);
   if (failure != 0) {
     result_ = {Ending::not_started, failure, {}, {}};
@@ -178,11 +179,21 @@ std::string last_lines(const std::string& text, std::size_t most) {
 std::string ProcessResult::describe() const {
   std::string how;
   switch (ending) {
-    case Ending::exited: how = fmt::format("exited with {}", status); break;
-    case Ending::signalled: how = fmt::format("was killed by signal {}", status); break;
-    case Ending::not_started: how = fmt::format("could not be started: {}", std::strerror(status)); break;
-    case Ending::timed_out: how = "took too long"; break;
-    case Ending::cancelled: how = "was cancelled"; break;
+    case Ending::exited:
+      how = fmt::format("exited with {}", status);
+      break;
+    case Ending::signalled:
+      how = fmt::format("was killed by signal {}", status);
+      break;
+    case Ending::not_started:
+      how = fmt::format("could not be started: {}", std::strerror(status));
+      break;
+    case Ending::timed_out:
+      how = "took too long";
+      break;
+    case Ending::cancelled:
+      how = "was cancelled";
+      break;
   }
   const auto lines = last_lines(error_output, 10);
   return lines.empty() ? how : how + ": " + lines;
@@ -199,7 +210,8 @@ std::string run_checked(ProcessRunner& runner, const Command& command, std::stop
   if (result.ending == Ending::cancelled) throw Error(Errc::interrupted, "'{}' was interrupted", program);
   if (result.ending == Ending::timed_out) throw Error(Errc::timeout, "'{}' {}", program, result.describe());
   if (result.ending == Ending::not_started && result.status == ENOENT)
-    throw Error(Errc::precondition, "'{}' is not installed", program).with_hint("install the package that has it");
+    throw Error(Errc::precondition, "'{}' is not installed", program)
+        .with_hint("install the package that has it");
   throw Error(Errc::failed, "'{}' {}", program, result.describe());
 }
 

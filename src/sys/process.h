@@ -18,8 +18,8 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> env = {};  ///< added to (or replacing in) our environment
   std::string input = {};                                     ///< standard input; empty: /dev/null
   std::string folder = {};                                    ///< working folder; empty: ours
-  std::chrono::milliseconds timeout{0};                       ///< 0: none. When over: SIGTERM, 2 s later SIGKILL
-  std::size_t output_limit = 16U << 20;                       ///< each stream; what is beyond is dropped
+  std::chrono::milliseconds timeout{0};  ///< 0: none. When over: SIGTERM, 2 s later SIGKILL
+  std::size_t output_limit = 16U << 20;  ///< each stream; what is beyond is dropped
   /// Called with each whole line of standard error (and output, if `lines_of_output`) as it comes.
   std::function<void(const std::string&)> on_line = {};
   bool lines_of_output = false;
@@ -51,11 +51,12 @@ class PosixProcessRunner : public ProcessRunner {
   ProcessResult run(const Command& command, std::stop_token stop = {}) override;
 };
 
-/// Runs and throws Error(failed) "'mkfs.ext4' failed: …" unless ok(); returns standard output. A program that is
-/// not installed is Error(precondition) with a hint.
+/// Runs and throws Error(failed) "'mkfs.ext4' failed: …" unless ok(); returns standard output. A program that
+/// is not installed is Error(precondition) with a hint.
 std::string run_checked(ProcessRunner& runner, const Command& command, std::stop_token stop = {});
 
-/// Identity of a process that survives pid reuse: pid and start time (/proc/PID/stat, field 22, in clock ticks).
+/// Identity of a process that survives pid reuse: pid and start time (/proc/PID/stat, field 22, in clock
+/// ticks).
 struct ProcessId {
   pid_t pid = 0;
   std::uint64_t start_time = 0;
@@ -70,8 +71,8 @@ bool send_signal(const ProcessId& process, int signal);
 /// Waits until it is gone; false after the timeout. Works for processes that are not our children.
 bool wait_gone(const ProcessId& process, std::chrono::milliseconds timeout, std::stop_token stop = {});
 
-/// Starts a program that outlives us: own session, standard streams to /dev/null or `log_path` (appended, 0600).
-/// Returns once it runs; throws Error(io/precondition).
+/// Starts a program that outlives us: own session, standard streams to /dev/null or `log_path` (appended,
+/// 0600). Returns once it runs; throws Error(io/precondition).
 ProcessId spawn_detached(const std::vector<std::string>& argv, const std::string& log_path = {},
                          const std::vector<std::pair<std::string, std::string>>& env = {});
 

@@ -55,7 +55,9 @@ std::optional<std::uint64_t> start_time_of(pid_t pid) {
   return stat->start_time;
 }
 
-ProcessId self_process_id() { return {::getpid(), start_time_of(::getpid()).value_or(0)}; }
+ProcessId self_process_id() {
+  return {::getpid(), start_time_of(::getpid()).value_or(0)};
+}
 
 bool is_alive(const ProcessId& process) {
   const auto stat = stat_of(process.pid);
@@ -71,7 +73,8 @@ bool wait_gone(const ProcessId& process, std::chrono::milliseconds timeout, std:
   const auto end = std::chrono::steady_clock::now() + timeout;
   const UniqueFd fd = open_pidfd(process);
   while (fd && is_alive(process)) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0 || stop.stop_requested()) return false;
     pollfd entry{fd.get(), POLLIN, 0};
     ::poll(&entry, 1, static_cast<int>(std::min<long long>(left.count() + 1, 100)));

@@ -15,7 +15,8 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const auto name = text.substr(0, text.find('='));
-    const bool replaced = std::any_of(added.begin(), added.end(), [&](const auto& e) { return e.first == name; });
+    const bool replaced =
+        std::any_of(added.begin(), added.end(), [&](const auto& e) { return e.first == name; });
     if (!replaced) all.push_back(text);
   }
   for (const auto& [name, value] : added) all.push_back(name + "=" + value);
@@ -77,8 +78,8 @@ int spawn(const std::vector<std::string>& argv, const SpawnOptions& options, pid
   Attributes attributes;
   set_attributes(attributes.value, options);
   add_actions(actions.value, options);
-  return ::posix_spawnp(pid, argv.front().c_str(), &actions.value, &attributes.value, pointers_to(arguments).data(),
-                        pointers_to(environment).data());
+  return ::posix_spawnp(pid, argv.front().c_str(), &actions.value, &attributes.value,
+                        pointers_to(arguments).data(), pointers_to(environment).data());
 }
 
 }  // namespace hlid::sys

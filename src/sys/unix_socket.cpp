@@ -40,7 +40,9 @@ UniqueFd new_socket() {
 }
 
 /// The one cast that the sockets API asks for.
-const sockaddr* generic(const sockaddr_un& address) { return reinterpret_cast<const sockaddr*>(&address); }
+const sockaddr* generic(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
 
 bool is_dead(const std::filesystem::path& path) {
   const Address address = address_of(path);

@@ -15,14 +15,20 @@ Errc code_of(int status) {
 ApiError::ApiError(int status, std::string message, std::map<std::string, std::string> errors)
     : Error(code_of(status), std::move(message)), status_(status), errors_(std::move(errors)) {}
 
-std::string ApiError::reason() const { return message().substr(0, message().find('\n')); }
+std::string ApiError::reason() const {
+  return message().substr(0, message().find('\n'));
+}
 
 ApiError parameter_error(const std::string& parameter, const std::string& text) {
   return {400, "Parameter verification failed.", {{parameter, text}}};
 }
 
-ApiError failure(std::string message) { return {500, std::move(message)}; }
+ApiError failure(std::string message) {
+  return {500, std::move(message)};
+}
 
-ApiError permission_error(const std::string& what) { return {403, "Permission check failed (" + what + ")"}; }
+ApiError permission_error(const std::string& what) {
+  return {403, "Permission check failed (" + what + ")"};
+}
 
 }  // namespace hlid::wire

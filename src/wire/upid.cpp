@@ -23,10 +23,13 @@ std::optional<Upid> parse_upid(std::string_view text) {
   const auto fields = split(text, ':');
   if (fields.size() != 9 || fields[0] != "UPID" || !fields[8].empty()) return std::nullopt;
   const auto pid = parse_hex(fields[2]), start = parse_hex(fields[3]), time = parse_hex(fields[4]);
-  if (!pid || !start || !time || fields[1].empty() || fields[5].empty() || fields[7].empty()) return std::nullopt;
+  if (!pid || !start || !time || fields[1].empty() || fields[5].empty() || fields[7].empty())
+    return std::nullopt;
   if (contains(text, "/") || contains(text, " ")) return std::nullopt;
-  return Upid{fields[1], static_cast<std::uint32_t>(*pid), *start, static_cast<std::uint32_t>(*time),
-              fields[5], fields[6], fields[7]};
+  return Upid{fields[1], static_cast<std::uint32_t>(*pid),
+              *start,    static_cast<std::uint32_t>(*time),
+              fields[5], fields[6],
+              fields[7]};
 }
 
 std::string to_string(const Upid& upid) {

@@ -10,7 +10,8 @@
 namespace hlid::wire {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, int>, 4> kBuses{{{"ide", 4}, {"scsi", 31}, {"virtio", 16}, {"sata", 6}}};
+constexpr std::array<std::pair<std::string_view, int>, 4> kBuses{
+    {{"ide", 4}, {"scsi", 31}, {"virtio", 16}, {"sata", 6}}};
 
 }  // namespace
 
@@ -46,7 +47,11 @@ const std::vector<std::string>& drive_keys() {
   return keys;
 }
 
-std::vector<std::string> parse_tags(std::string_view text) { return split_list(text, ",; "); }
-std::string print_tags(const std::vector<std::string>& tags) { return join(tags, ";"); }
+std::vector<std::string> parse_tags(std::string_view text) {
+  return split_list(text, ",; ");
+}
+std::string print_tags(const std::vector<std::string>& tags) {
+  return join(tags, ";");
+}
 
 }  // namespace hlid::wire

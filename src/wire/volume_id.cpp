@@ -17,6 +17,8 @@ std::optional<VolumeId> parse_volume_id(std::string_view text) {
   return VolumeId{std::string(storage), std::string(text.substr(colon + 1))};
 }
 
-std::string to_string(const VolumeId& id) { return id.storage + ":" + id.name; }
+std::string to_string(const VolumeId& id) {
+  return id.storage + ":" + id.name;
+}
 
 }  // namespace hlid::wire
