@@ -1,0 +1,179 @@
+#include "node/network/realm.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "node/network/anchor.h"
+#include "node/network/uplink.h"
+#include "sys/files.h"
+#include "sys/namespaces.h"
+#include "sys/programs.h"
+
+namespace hlid::node::network {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(20);
+
+std::string required(std::string_view program) {
+  if (auto path = sys::find_program(program)) return *path;
+  throw Error(Errc::precondition, "'{}' is not installed", program).with_hint("install the package that has it (iproute2, nftables)");
+}
+
+bool is_up(const RealmState& state) { return sys::is_alive(state.holder) && sys::is_alive(state.anchor); }
+
+/// The holder prints what is wrong and then, where it knows, "fix: …".
+Error holder_error(const sys::ProcessResult& result) {
+  const auto lines = split(result.error_output, '\n');
+  Error error(Errc::precondition, "the node's network cannot be brought up: {}",
+              result.ending == sys::Ending::exited && !lines.empty() ? lines.front() : result.describe());
+  for (const auto& line : lines)
+    if (line.starts_with("fix: ")) error.with_hint(line.substr(5));
+  return error;
+}
+
+void write_if_changed(const std::filesystem::path& path, const std::string& content, bool& changed) {
+  if (sys::read_file_if_exists(path) == content) return;
+  sys::write_durable(path, content, 0600);
+  changed = true;
+}
+
+/// Processes in the realm besides its own.
+std::vector<pid_t> inhabitants(const RealmState& state) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto name = entry.path().filename().string();
+    pid_t pid = 0;
+    const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (failure != std::errc{} || end != name.data() + name.size()) continue;
+    if (pid == state.anchor.pid || (state.dns && pid == state.dns->pid)) continue;
+    if (sys::network_namespace_of(pid) == state.namespace_id) found.push_back(pid);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<Lack> missing_for_realm() {
+  std::vector<Lack> lacks;
+  constexpr std::array<std::pair<const char*, const char*>, 4> kPrograms{
+      {{"ip", "iproute2"}, {"bridge", "iproute2"}, {"nft", "nftables"}, {"dnsmasq", "dnsmasq-base"}}};
+  for (const auto& [program, package] : kPrograms)
+    if (!sys::find_program(program)) lacks.push_back({fmt::format("'{}' is not installed", program), fmt::format("install {}", package)});
+  if (!find_uplink()) lacks.push_back({"neither 'slirp4netns' nor 'pasta' is installed", "install slirp4netns or passt"});
+  if (::access("/dev/net/tun", R_OK | W_OK) != 0)
+    lacks.push_back({"'/dev/net/tun' cannot be opened by this user", "as root: chmod 0666 /dev/net/tun (and modprobe tun)"});
+  return lacks;
+}
+
+Realm::Realm(std::filesystem::path node_folder, std::string program, sys::ProcessRunner& runner)
+    : files_(realm_files(std::filesystem::absolute(node_folder))), program_(std::move(program)), runner_(runner) {}
+
+std::optional<RealmState> Realm::state() const { return read_realm_state(files_); }
+
+bool Realm::ensure() {
+  const std::scoped_lock lock(ensure_);
+  const auto before = state();
+  if (before && is_up(*before)) return true;
+  const auto result = runner_.run({.argv = {program_, "realm-hold", files_.folder.string()}, .timeout = kPatience});
+  if (!result.ok()) throw holder_error(result);
+  const auto now = state();
+  if (!now || !is_up(*now)) throw Error(Errc::failed, "the node's network ended at once").with_hint("see " + files_.log().string());
+  log::debug("realm {} is held by process {}", now->id, now->holder.pid);
+  return before && before->id == now->id;
+}
+
+RealmState Realm::up() {
+  ensure();
+  auto now = state();
+  if (!now) throw Error(Errc::failed, "the node's network is gone");
+  return *now;
+}
+
+std::vector<std::string> Realm::prefix(const RealmState& state, bool keep_capabilities) const {
+  std::vector<std::string> argv{program_, "enter", fmt::format("{}:{}", state.anchor.pid, state.anchor.start_time)};
+  if (keep_capabilities) argv.emplace_back("--keep-capabilities");
+  argv.emplace_back("--");
+  return argv;
+}
+
+std::vector<std::string> Realm::command_prefix() { return prefix(up(), false); }
+
+std::string Realm::run_inside(const std::vector<std::string>& argv, const std::string& input) {
+  sys::Command command{.argv = prefix(up(), true), .input = input, .timeout = kPatience};
+  command.argv.insert(command.argv.end(), argv.begin(), argv.end());
+  const auto result = runner_.run(command);
+  if (!result.ok()) throw Error(Errc::failed, "'{}' in the node's network failed: {}", join(argv, " "), result.describe());
+  return result.output;
+}
+
+void Realm::run_batch(const char* program, const std::string& batch) {
+  if (!batch.empty()) run_inside({required(program), "-batch", "-"}, batch);
+}
+
+std::vector<Link> Realm::links() {
+  const auto now = state();
+  if (!now || !is_up(*now)) return {};
+  return parse_links(run_inside({required("ip"), "-json", "-details", "address", "show"}));
+}
+
+void Realm::apply(const NetworkConfig& config) {
+  validate(config);
+  const auto now = up();
+  const auto present = links();
+  run_batch("ip", fmt::format("link set dev lo alias {}\n", realm_mark(now.id)) + bridge_batch(config, present));
+  run_inside({required("nft"), "-f", "-"}, nat_rules());
+  const std::scoped_lock lock(hosts_);
+  bool changed = false;
+  for (const auto& path : {files_.hosts(), files_.dhcp_hosts()})
+    if (!std::filesystem::exists(path)) sys::write_durable(path, "", 0600);
+  write_if_changed(files_.dnsmasq(), dnsmasq_config(config, files_.folder.string()), changed);
+  if (changed) sys::send_signal(now.holder, SIGHUP);
+}
+
+void Realm::add_taps(const std::vector<Tap>& taps) {
+  if (taps.empty()) return;
+  up();
+  run_batch("ip", tap_batch(taps, links()));
+  run_batch("bridge", vlan_batch(taps));
+}
+
+void Realm::remove_taps(Vmid vmid) { run_batch("ip", remove_taps_of(vmid, links())); }
+
+void Realm::sweep(const std::set<Vmid>& running) { run_batch("ip", remove_taps_except(running, links())); }
+
+void Realm::set_hosts(const std::vector<Host>& hosts) {
+  const std::scoped_lock lock(hosts_);
+  bool changed = false;
+  sys::make_folder(files_.folder, 0700);
+  write_if_changed(files_.hosts(), hosts_file(hosts), changed);
+  write_if_changed(files_.dhcp_hosts(), dhcp_hosts_file(hosts), changed);
+  const auto now = state();
+  if (changed && now) sys::send_signal(now->holder, SIGHUP);
+}
+
+void Realm::destroy() {
+  const std::scoped_lock lock(ensure_, hosts_);
+  const auto now = state();
+  if (now && sys::is_alive(now->anchor)) {
+    const auto others = inhabitants(*now);
+    if (!others.empty())
+      throw Error(Errc::precondition, "the node's network is in use by {} processes, the first is {}", others.size(), others.front());
+  }
+  if (now) {
+    sys::send_signal(now->holder, SIGTERM);
+    sys::wait_gone(now->holder, kPatience);
+    for (const auto& left : {std::optional(now->anchor), now->uplink, now->dns})
+      if (left && sys::is_alive(*left)) sys::send_signal(*left, SIGKILL);  // only when the holder could not
+  }
+  std::filesystem::remove_all(files_.folder);
+}
+
+}  // namespace hlid::node::network

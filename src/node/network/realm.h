@@ -1,0 +1,74 @@
+// The realm: the node's bridges, taps, NAT and names in a network namespace of their own, so that the host's network
+// stays as it is and no root is needed. It is kept by a process of its own (holder.h) and outlives the daemon; this
+// class is the daemon's hand on it.
+//
+// Publishing a port of a machine on the host is not here yet. Its place: a `dnat` rule in the chain `published` of
+// link_plan.h, and the uplink's forwarding into the realm (slirp4netns --api-socket, pasta -t).
+#pragma once
+
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node/network/interfaces.h"
+#include "node/network/network.h"
+#include "node/network/realm_state.h"
+#include "sys/process.h"
+
+namespace hlid::node::network {
+
+/// What the realm needs of the host and does not find, in words, each with what to do about it; empty: nothing. Does
+/// not try user namespaces, which only starting the realm does.
+struct Lack {
+  std::string what;
+  std::string fix;
+};
+std::vector<Lack> missing_for_realm();
+
+/// Safe for use from several threads.
+class Realm : public Network {
+ public:
+  /// `program` is the path of hlid-node, whose subcommands realm-hold and enter are used.
+  Realm(std::filesystem::path node_folder, std::string program, sys::ProcessRunner& runner);
+
+  /// Finds the running realm or starts one, and makes its bridges as `config` says. Throws Error(precondition) with a
+  /// hint when a program or a right is missing, Error(usage) for a configuration that cannot be.
+  void apply(const NetworkConfig& config);
+
+  /// Finds the running realm or starts one. True when it was there already, with its machines. A killed holder is
+  /// replaced; the namespaces and all in them are kept.
+  bool ensure();
+
+  std::vector<std::string> command_prefix() override;
+  void add_taps(const std::vector<Tap>& taps) override;
+  void remove_taps(Vmid vmid) override;
+  void set_hosts(const std::vector<Host>& hosts) override;
+
+  /// Removes the taps of machines that are not in `running`. For the node's start.
+  void sweep(const std::set<Vmid>& running);
+
+  /// What is there; for status pages and tests. Empty when the realm is down.
+  std::vector<Link> links();
+  std::optional<RealmState> state() const;
+
+  /// Ends the holder, the uplink and the name service and removes the realm's files. Throws Error(precondition),
+  /// having done nothing, while anything else lives in it (a machine).
+  void destroy();
+
+ private:
+  std::vector<std::string> prefix(const RealmState& state, bool keep_capabilities) const;
+  std::string run_inside(const std::vector<std::string>& argv, const std::string& input = {});
+  void run_batch(const char* program, const std::string& batch);
+  RealmState up();
+
+  RealmFiles files_;
+  std::string program_;
+  sys::ProcessRunner& runner_;
+  std::mutex ensure_;  ///< one start at a time; held across it on purpose, as others cannot go on without it
+  std::mutex hosts_;   ///< the name service's files
+};
+
+}  // namespace hlid::node::network
