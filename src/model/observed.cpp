@@ -2,10 +2,24 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace hlid::model {
 
 std::vector<std::string> ownership_tags(const std::string& lab) {
   return {"hlid", lab};
+}
+
+std::string machine_mark(const std::string& lab, const std::string& name) {
+  return lab + "/" + name;
+}
+
+std::string machine_mac(const std::string& lab, const std::string& name) {
+  const std::string uuid = machine_uuid(lab, name).text;
+  std::string mac = "02";  // locally administered, unicast (IEEE 802, section 8.4)
+  for (std::size_t at = uuid.size() - 10; at < uuid.size(); at += 2)
+    mac += ":" + to_upper(uuid.substr(at, 2));
+  return mac;
 }
 
 bool is_owned(const ObservedMachine& machine, const std::string& lab) {

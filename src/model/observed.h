@@ -40,7 +40,9 @@ struct ObservedMachine {
   bool has_password = false;
   bool start_at_boot = false;
   std::string cpu;
-  std::string template_key;          ///< from the description: what it was made from
+  std::string mark;  ///< the description's line "hlid-machine: <lab>/<name>", given in the clone call itself
+  std::string template_key;          ///< the description's line "hlid-template: <key>": what it was made from
+  std::optional<bool> agent;         ///< guest agent switched on in its configuration; nullopt: not read
   std::vector<std::string> pending;  ///< keys that wait for a reboot
 };
 
@@ -49,6 +51,7 @@ struct ObservedStorage {
   std::string type;  ///< dir, zfspool, lvmthin, …
   std::vector<std::string> content;
   bool active = false;
+  bool shared = false;  ///< the same storage on every node that has it
   Bytes total, free;
 };
 
@@ -76,6 +79,11 @@ struct Observed {
 /// Ownership: all four must agree before anything of a machine is changed or destroyed (VMID and name are
 /// compared by the caller, who knows which machine it means).
 bool is_owned(const ObservedMachine& machine, const std::string& lab);
+/// The description line's value that a machine of `lab` has from its first moment: "<lab>/<name>".
+std::string machine_mark(const std::string& lab, const std::string& name);
+/// A fixed address in the locally administered range, from the machine's UUID: a machine made anew keeps its
+/// own.
+std::string machine_mac(const std::string& lab, const std::string& name);
 /// The tags that mark a machine as ours: "hlid" and the lab's name.
 std::vector<std::string> ownership_tags(const std::string& lab);
 

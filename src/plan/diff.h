@@ -1,0 +1,46 @@
+#pragma once
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/homelab.h"
+#include "model/observed.h"
+#include "plan/step.h"
+
+/// desired − observed, as a pure function: the same two values give the same plan, and applying a plan makes
+/// the next one empty.
+namespace hlid::plan {
+
+struct Options {
+  /// What the file's template would be (templates::content_key); empty: not known, then an existing one is
+  /// taken as it is.
+  std::string template_key;
+  std::optional<Phase> only;
+  /// Consents: "replace=NAME", "destroy=NAME". A new template never replaces anything by itself.
+  std::set<std::string> allow;
+  /// Steps (by id) that the journal says an earlier run began or planned and did not finish. Proof that a
+  /// nameless locked guest at one of our VMIDs is our own interrupted clone, and that a machine may not be
+  /// ready yet.
+  std::set<std::string> unfinished;
+};
+
+Plan make_plan(const model::Homelab& wanted, const model::Observed& there, const Options& options = {});
+
+struct DestroyOptions {
+  std::vector<std::string> names;  ///< empty: every machine of the lab, in the file or not
+  bool with_template = false;      ///< only together with all machines
+  std::set<std::string> unfinished;
+};
+
+/// What `hlid destroy` would do. Only what is proven ours; a name that is not there, or not ours, is a
+/// refusal. Consent is the command's business: the steps are not held.
+Plan make_destroy_plan(const model::Homelab& wanted, const model::Observed& there,
+                       const DestroyOptions& options = {});
+
+/// Where a machine of the file stands, for `status`.
+enum class Standing { absent, ours, half_made, foreign };
+Standing standing_of(const model::Homelab& wanted, const model::Machine& machine,
+                     const model::Observed& there, const std::set<std::string>& unfinished = {});
+
+}  // namespace hlid::plan
