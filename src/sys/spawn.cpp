@@ -7,8 +7,33 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace hlid::sys {
 namespace {
+
+/// An ordinary user's PATH often lacks the folders where mkfs.ext4, ip, nft and their like live, and these
+/// in turn start others from there: they are searched last, by us and by what we start.
+std::string search_path(std::string path) {
+  for (const auto* folder : {"/usr/local/sbin", "/usr/sbin", "/sbin"}) {
+    const auto parts = split(path, ':');
+    if (std::find(parts.begin(), parts.end(), folder) == parts.end())
+      path += (path.empty() ? "" : ":") + std::string(folder);
+  }
+  return path;
+}
+
+/// The program's full path, or its name as it is when it lies nowhere.
+std::string find_program(const std::string& name, const std::vector<std::string>& environment) {
+  if (contains(name, "/")) return name;
+  for (const auto& entry : environment) {
+    if (!entry.starts_with("PATH=")) continue;
+    for (const auto& folder : split(entry.substr(5), ':'))
+      if (const auto path = folder + "/" + name; !folder.empty() && ::access(path.c_str(), X_OK) == 0)
+        return path;
+  }
+  return name;
+}
 
 std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& added) {
   std::vector<std::string> all;
@@ -20,6 +45,13 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
     if (!replaced) all.push_back(text);
   }
   for (const auto& [name, value] : added) all.push_back(name + "=" + value);
+  const auto path =
+      std::find_if(all.begin(), all.end(), [](const auto& entry) { return entry.starts_with("PATH="); });
+  if (path == all.end()) {
+    all.push_back("PATH=" + search_path("/usr/local/bin:/usr/bin:/bin"));
+  } else {
+    *path = "PATH=" + search_path(path->substr(5));
+  }
   return all;
 }
 
@@ -78,7 +110,8 @@ int spawn(const std::vector<std::string>& argv, const SpawnOptions& options, pid
   Attributes attributes;
   set_attributes(attributes.value, options);
   add_actions(actions.value, options);
-  return ::posix_spawnp(pid, argv.front().c_str(), &actions.value, &attributes.value,
+  const auto program = find_program(argv.front(), environment);
+  return ::posix_spawnp(pid, program.c_str(), &actions.value, &attributes.value,
                         pointers_to(arguments).data(), pointers_to(environment).data());
 }
 
