@@ -20,8 +20,7 @@ const Link* find_link(const std::vector<Link>& links, std::string_view name) {
 bool has_flag(const json::object& link, std::string_view flag) {
   const auto* flags = link.if_contains("flags");
   if (flags == nullptr || !flags->is_array()) return false;
-  return std::ranges::any_of(flags->get_array(),
-                             [&](const json::value& f) { return f.is_string() && f.get_string() == flag; });
+  return std::ranges::any_of(flags->get_array(), [&](const json::value& f) { return f.is_string() && f.get_string() == flag; });
 }
 
 void read_kind(Link& link, const json::object& from) {
@@ -29,8 +28,7 @@ void read_kind(Link& link, const json::object& from) {
   if (info == nullptr || !info->is_object()) return;
   link.kind = get_string(info->get_object(), "info_kind").value_or("");
   const auto* data = info->get_object().if_contains("info_data");
-  if (data != nullptr && data->is_object())
-    link.vlan_filtering = get_integer(data->get_object(), "vlan_filtering").value_or(0) != 0;
+  if (data != nullptr && data->is_object()) link.vlan_filtering = get_integer(data->get_object(), "vlan_filtering").value_or(0) != 0;
 }
 
 void read_addresses(Link& link, const json::object& from) {
@@ -39,9 +37,7 @@ void read_addresses(Link& link, const json::object& from) {
   for (const auto& info : infos->get_array()) {
     if (!info.is_object() || get_string(info.get_object(), "family") != "inet") continue;
     const auto address = parse_ipv4(get_string(info.get_object(), "local").value_or(""));
-    if (address)
-      link.addresses.push_back(
-          {*address, static_cast<int>(get_integer(info.get_object(), "prefixlen").value_or(32))});
+    if (address) link.addresses.push_back({*address, static_cast<int>(get_integer(info.get_object(), "prefixlen").value_or(32))});
   }
 }
 
@@ -70,23 +66,20 @@ void update_addresses(std::string& batch, const Interface& wanted, const Link* p
   bool there = false;
   if (present != nullptr)
     for (const auto& address : present->addresses) {
-      if (wanted.address == address)
-        there = true;
-      else
-        batch += fmt::format("address delete {} dev {}\n", to_string(address), wanted.name);
+      if (wanted.address == address) there = true;
+      else batch += fmt::format("address delete {} dev {}\n", to_string(address), wanted.name);
     }
   if (wanted.address && !there)
-    batch += fmt::format("address add {} broadcast {} dev {}\n", to_string(*wanted.address),
-                         to_string(wanted.address->broadcast()), wanted.name);
+    batch += fmt::format("address add {} broadcast {} dev {}\n", to_string(*wanted.address), to_string(wanted.address->broadcast()),
+                         wanted.name);
 }
 
-/// No multicast snooping: nothing in the realm asks for group reports, so it would only lose VRRP and
-/// neighbour discovery.
+/// No multicast snooping: nothing in the realm asks for group reports, so it would only lose VRRP and neighbour
+/// discovery.
 void update_bridge(std::string& batch, const Interface& wanted, const Link* present) {
   if (present == nullptr)
-    batch +=
-        fmt::format("link add name {} address {} type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n",
-                    wanted.name, bridge_mac(wanted.name));
+    batch += fmt::format("link add name {} address {} type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n", wanted.name,
+                         bridge_mac(wanted.name));
   const int mtu = wanted.mtu.value_or(1500);
   if (present == nullptr ? wanted.mtu.has_value() : present->mtu != mtu)
     batch += fmt::format("link set dev {} mtu {}\n", wanted.name, mtu);
@@ -96,9 +89,7 @@ void update_bridge(std::string& batch, const Interface& wanted, const Link* pres
   if (present == nullptr || !present->up) batch += fmt::format("link set dev {} up\n", wanted.name);
 }
 
-std::string delete_line(const Link& link) {
-  return fmt::format("link delete dev {}\n", link.name);
-}
+std::string delete_line(const Link& link) { return fmt::format("link delete dev {}\n", link.name); }
 
 }  // namespace
 
@@ -107,14 +98,11 @@ std::vector<Link> parse_links(std::string_view json_text) {
   if (!value.is_array()) throw Error(Errc::protocol, "the output of 'ip' is not a list");
   std::vector<Link> links;
   for (const auto& item : value.get_array())
-    if (item.is_object() && item.get_object().contains("ifname"))
-      links.push_back(read_link(item.get_object()));
+    if (item.is_object() && item.get_object().contains("ifname")) links.push_back(read_link(item.get_object()));
   return links;
 }
 
-std::string tap_name(Vmid vmid, int card) {
-  return fmt::format("tap{}i{}", vmid.value, card);
-}
+std::string tap_name(Vmid vmid, int card) { return fmt::format("tap{}i{}", vmid.value, card); }
 
 std::optional<Vmid> vmid_of_tap(std::string_view name) {
   if (!name.starts_with("tap")) return std::nullopt;
@@ -147,8 +135,7 @@ std::string tap_batch(const std::vector<Tap>& taps, const std::vector<Link>& pre
     batch += fmt::format("tuntap add dev {} mode tap user 0{}\n", name, tap.queues > 1 ? " multi_queue" : "");
     if (tap.tag && !bridge->vlan_filtering && filtering.insert(tap.bridge).second)
       batch += fmt::format("link set dev {} type bridge vlan_filtering 1\n", tap.bridge);
-    batch +=
-        fmt::format("link set dev {} mtu {} master {} up\n", name, tap.mtu.value_or(bridge->mtu), tap.bridge);
+    batch += fmt::format("link set dev {} mtu {} master {} up\n", name, tap.mtu.value_or(bridge->mtu), tap.bridge);
   }
   return batch;
 }
@@ -158,8 +145,7 @@ std::string vlan_batch(const std::vector<Tap>& taps) {
   for (const auto& tap : taps) {
     if (!tap.tag) continue;
     const auto name = tap_name(tap.vmid, tap.card);
-    batch +=
-        fmt::format("vlan delete dev {} vid 1\nvlan add dev {} vid {} pvid untagged\n", name, name, *tap.tag);
+    batch += fmt::format("vlan delete dev {} vid 1\nvlan add dev {} vid {} pvid untagged\n", name, name, *tap.tag);
   }
   return batch;
 }

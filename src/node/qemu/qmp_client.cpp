@@ -141,8 +141,7 @@ struct QmpClient::State {
     if (!options.on_event) return;
     QmpEvent event{string_of(message, "event"), {}, 0};
     if (const auto* data = member(&message, "data")) event.data = *data;
-    if (const auto* at = member(&message, "timestamp"))
-      event.seconds = get_integer(*at, "seconds").value_or(0);
+    if (const auto* at = member(&message, "timestamp")) event.seconds = get_integer(*at, "seconds").value_or(0);
     options.on_event(std::move(event));
   }
 
@@ -173,8 +172,7 @@ std::string read_line(int fd, LineFramer& framer, SteadyTime deadline, const std
   std::array<char, 4096> buffer;
   while (true) {
     if (auto line = framer.next()) return *line;
-    const auto left =
-        std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd poll_fd{fd, POLLIN, 0};
     const int ready = left > 0 ? ::poll(&poll_fd, 1, static_cast<int>(left)) : 0;
     if (ready < 0 && errno == EINTR) continue;
@@ -220,8 +218,7 @@ QmpClient::~QmpClient() {
   }
 }
 
-json::value QmpClient::execute(std::string_view command, json::object arguments,
-                               std::optional<Milliseconds> timeout) {
+json::value QmpClient::execute(std::string_view command, json::object arguments, std::optional<Milliseconds> timeout) {
   const auto failed = [this, command](std::string_view why) {
     return fmt::format("{} qmp command '{}' failed - {}", state_->options.label, command, why);
   };

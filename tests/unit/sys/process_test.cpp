@@ -58,16 +58,13 @@ TEST(Process, AStopRequestEndsIt) {
 
 TEST(Process, OutputBeyondTheLimitIsDropped) {
   PosixProcessRunner runner;
-  EXPECT_EQ(runner.run({.argv = {"head", "-c", "100000", "/dev/zero"}, .output_limit = 10}).output.size(),
-            10U);
+  EXPECT_EQ(runner.run({.argv = {"head", "-c", "100000", "/dev/zero"}, .output_limit = 10}).output.size(), 10U);
 }
 
 TEST(Process, LinesComeOneByOne) {
   PosixProcessRunner runner;
   std::vector<std::string> lines;
-  runner.run({.argv = {"printf", "a\\nb\\nc"},
-              .on_line = [&](const auto& l) { lines.push_back(l); },
-              .lines_of_output = true});
+  runner.run({.argv = {"printf", "a\\nb\\nc"}, .on_line = [&](const auto& l) { lines.push_back(l); }, .lines_of_output = true});
   EXPECT_EQ(lines, (std::vector<std::string>{"a", "b", "c"}));
 }
 
