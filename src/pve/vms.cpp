@@ -93,7 +93,8 @@ void create_vm(const Session& session, const VmRef& vm, const Form& form, const 
 }
 
 void clone_vm(const Session& session, const VmRef& source, const CloneRequest& request, const OnLog& on_log) {
-  Form form{{"newid", to_string(request.new_id)}, {"name", request.name}, {"full", request.full ? "1" : "0"}};
+  Form form{{"newid", to_string(request.new_id)}, {"full", request.full ? "1" : "0"}};
+  if (!request.name.empty()) form.emplace_back("name", request.name);
   if (!request.description.empty()) form.emplace_back("description", request.description);
   if (request.full && !request.storage.empty()) form.emplace_back("storage", request.storage);
   if (!request.target.empty() && request.target != source.node) form.emplace_back("target", request.target);
