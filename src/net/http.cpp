@@ -1,13 +1,18 @@
 #include "net/http.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace hlid::net {
 
 std::optional<std::string> find_header(const Headers& headers, std::string_view name) {
-  const auto wanted = to_lower(name);
+  const auto same = [](char a, char b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return lower(a) == lower(b);
+  };
   for (const auto& [key, value] : headers)
-    if (to_lower(key) == wanted) return value;
+    if (key.size() == name.size() && std::equal(key.begin(), key.end(), name.begin(), same)) return value;
   return std::nullopt;
 }
 
@@ -30,6 +35,16 @@ Form decode_form(std::string_view text) {
     form.emplace_back(key, value);
   }
   return form;
+}
+
+std::optional<std::string> find_cookie(std::string_view cookies, std::string_view name) {
+  for (const auto& part : split_list(cookies, ";")) {
+    const auto pair = trim(part);
+    const auto equals = pair.find('=');
+    if (equals != std::string_view::npos && trim(pair.substr(0, equals)) == name)
+      return std::string(trim(pair.substr(equals + 1)));
+  }
+  return std::nullopt;
 }
 
 }  // namespace hlid::net

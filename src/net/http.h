@@ -25,4 +25,7 @@ std::string encode_form(const Form& form);
 /// Splits at '&' and ';' and decodes; keeps order and duplicates.
 Form decode_form(std::string_view text);
 
+/// The raw value of one cookie of a Cookie header ("a=1; b=2"); the first one wins.
+std::optional<std::string> find_cookie(std::string_view cookies, std::string_view name);
+
 }  // namespace hlid::net
