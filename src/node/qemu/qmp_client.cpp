@@ -219,38 +219,39 @@ QmpClient::~QmpClient() {
 }
 
 json::value QmpClient::execute(std::string_view command, json::object arguments, std::optional<Milliseconds> timeout) {
-  const auto failed = [this, command](std::string_view why) {
-    return fmt::format("{} qmp command '{}' failed - {}", state_->options.label, command, why);
+  const auto state = state_;  // on_closed may destroy this object while we wait
+  const auto failed = [&state, command](std::string_view why) {
+    return fmt::format("{} qmp command '{}' failed - {}", state->options.label, command, why);
   };
   auto pending = std::make_shared<State::Pending>();
   std::uint64_t id = 0;
   {
-    const std::lock_guard guard(state_->mutex);
-    if (!state_->open) throw Error(Errc::io, failed(state_->closed_because));
-    id = state_->next_id++;
-    state_->waiting.emplace(id, pending);
+    const std::lock_guard guard(state->mutex);
+    if (!state->open) throw Error(Errc::io, failed(state->closed_because));
+    id = state->next_id++;
+    state->waiting.emplace(id, pending);
   }
   json::object message{{"execute", command}, {"id", id}};
   if (!arguments.empty()) message["arguments"] = std::move(arguments);
   const std::string line = to_text(message) + "\n";
-  state_->note('>', line.substr(0, line.size() - 1));
+  state->note('>', line.substr(0, line.size() - 1));
   bool sent = false;
   {
-    const std::lock_guard guard(state_->send_mutex);
-    sent = send_all(state_->fd.get(), line);
+    const std::lock_guard guard(state->send_mutex);
+    sent = send_all(state->fd.get(), line);
   }
-  std::unique_lock guard(state_->mutex);
+  std::unique_lock guard(state->mutex);
   if (!sent && !pending->done) {
-    state_->waiting.erase(id);
+    state->waiting.erase(id);
     throw Error(Errc::io, failed("connection closed"));
   }
   const auto done = [&pending] { return pending->done; };
-  if (!state_->changed.wait_for(guard, timeout.value_or(qmp_timeout(command)), done)) {
-    state_->waiting.erase(id);
+  if (!state->changed.wait_for(guard, timeout.value_or(qmp_timeout(command)), done)) {
+    state->waiting.erase(id);
     throw Error(Errc::timeout, failed("got timeout"));
   }
   if (const auto* value = pending->reply.if_contains("return")) return std::move(*value);
-  if (pending->reply.empty()) throw Error(Errc::io, failed(state_->closed_because));
+  if (pending->reply.empty()) throw Error(Errc::io, failed(state->closed_because));
   const json::object* refusal = member(&pending->reply, "error");
   const json::object error = refusal != nullptr ? *refusal : json::object();
   const std::string description = string_of(error, "desc");
