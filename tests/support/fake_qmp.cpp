@@ -33,7 +33,8 @@ void FakePeer::reply(const json::object& request, json::value value) const {
   send(to_text(message) + "\r\n");
 }
 
-void FakePeer::refuse(const json::object& request, std::string_view error_class, std::string_view text) const {
+void FakePeer::refuse(const json::object& request, std::string_view error_class,
+                      std::string_view text) const {
   json::object message{{"error", {{"class", error_class}, {"desc", text}}}};
   if (!id_of(request).is_null()) message["id"] = id_of(request);
   send(to_text(message) + "\r\n");

@@ -22,7 +22,8 @@ class FakePeer {
  public:
   explicit FakePeer(sys::UniqueFd fd) : fd_(std::move(fd)) {}
   void send(std::string_view bytes) const;
-  void reply(const json::object& request, json::value value) const;  ///< {"return": value, "id": the request's}
+  void reply(const json::object& request,
+             json::value value) const;  ///< {"return": value, "id": the request's}
   void refuse(const json::object& request, std::string_view error_class, std::string_view text) const;
   /// The next line as JSON (a leading 0xFF is left out); nullopt when the other side hung up.
   std::optional<json::object> receive();
@@ -49,7 +50,8 @@ class FakeServer {
   std::jthread thread_;
 };
 
-/// A monitor: greets, answers qmp_capabilities, then calls `on_command` with each command. false ends the connection.
+/// A monitor: greets, answers qmp_capabilities, then calls `on_command` with each command. false ends the
+/// connection.
 class FakeQmpServer {
  public:
   using OnCommand = std::function<bool(FakePeer&, const json::object&)>;
@@ -63,7 +65,8 @@ class FakeQmpServer {
   FakeServer server_;
 };
 
-/// A guest agent: answers guest-sync-delimited, then calls `on_command`. Without `alive` it says nothing at all.
+/// A guest agent: answers guest-sync-delimited, then calls `on_command`. Without `alive` it says nothing at
+/// all.
 class FakeAgent {
  public:
   using OnCommand = std::function<void(FakePeer&, const json::object&)>;

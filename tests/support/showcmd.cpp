@@ -59,6 +59,8 @@ std::string recorded_path(std::string_view volume) {
   return (name.rfind("iso/", 0) == 0 ? "/var/lib/vz/template/" : "/var/lib/vz/images/") + name;
 }
 
-std::string recorded_format(std::string_view volume) { return volume.ends_with(".qcow2") ? "qcow2" : "raw"; }
+std::string recorded_format(std::string_view volume) {
+  return volume.ends_with(".qcow2") ? "qcow2" : "raw";
+}
 
 }  // namespace hlid::test

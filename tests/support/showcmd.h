@@ -1,5 +1,6 @@
-// The golden pairs of tests/golden/cmdline: X.conf (a machine's configuration, headed by comments that say what the
-// host is like), X.argv (one argument a line), and recorded/X.txt (what Proxmox's own `qm showcmd` printed).
+// The golden pairs of tests/golden/cmdline: X.conf (a machine's configuration, headed by comments that say
+// what the host is like), X.argv (one argument a line), and recorded/X.txt (what Proxmox's own `qm showcmd`
+// printed).
 #pragma once
 
 #include <map>

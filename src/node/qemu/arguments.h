@@ -19,7 +19,7 @@ struct Build {
   std::vector<Drive> drives = {};
   std::vector<NetCard> nets = {};
   std::vector<std::string> boot = {};
-  std::string vga = {};       // the type: std, serial0, none, …
+  std::string vga = {};  // the type: std, serial0, none, …
   std::string vga_memory = {};
   bool q35 = false;
   bool tcg = false;

@@ -12,12 +12,15 @@ namespace hlid::node::qemu {
 namespace {
 
 /// A comma in a value of QEMU's own option syntax is doubled.
-std::string escape(std::string_view value) { return replace_all(std::string(value), ",", ",,"); }
+std::string escape(std::string_view value) {
+  return replace_all(std::string(value), ",", ",,");
+}
 
 void refuse_what_we_cannot(const Build& build) {
   for (const auto& [key, value] : build.values) {
     const auto indexed = wire::split_key(key);
-    if (indexed && indexed->kind == "hostpci") throw wire::failure("PCI passthrough is not supported by this node");
+    if (indexed && indexed->kind == "hostpci")
+      throw wire::failure("PCI passthrough is not supported by this node");
     if (indexed && indexed->kind == "numa") {
       throw wire::failure(fmt::format("{}: NUMA topologies are not supported by this node", key));
     }
@@ -46,7 +49,8 @@ void add_smbios(Build& build) {
   const auto options = wire::PropertyString::parse(*value, "uuid");
   const bool encoded = options.get_bool("base64", false);
   std::string argument = "type=1";
-  for (const std::string_view key : {"uuid", "version", "serial", "manufacturer", "product", "sku", "family"}) {
+  for (const std::string_view key :
+       {"uuid", "version", "serial", "manufacturer", "product", "sku", "family"}) {
     const auto text = options.get(key);
     if (!text) continue;
     std::string plain = *text;
@@ -65,7 +69,8 @@ void add_smbios(Build& build) {
 void add_machine(Build& build) {
   const auto options = wire::PropertyString::parse(build.values.get("machine", "pc"), "type");
   const std::string type = options.get_or("type", "pc");
-  const bool known = type == "pc" || type == "q35" || type.rfind("pc-i440fx-", 0) == 0 || type.rfind("pc-q35-", 0) == 0;
+  const bool known =
+      type == "pc" || type == "q35" || type.rfind("pc-i440fx-", 0) == 0 || type.rfind("pc-q35-", 0) == 0;
   if (!known) throw wire::failure(fmt::format("unknown machine type '{}'", type));
   std::vector<std::string> flags;
   flags.emplace_back(build.tcg ? "accel=tcg" : "accel=kvm");
@@ -179,7 +184,8 @@ std::vector<std::string> split_words(std::string_view text) {
     if (quote != 0) {
       if (c == quote) {
         quote = 0;
-      } else if (c == '\\' && quote == '"' && i + 1 < text.size() && (text[i + 1] == '"' || text[i + 1] == '\\')) {
+      } else if (c == '\\' && quote == '"' && i + 1 < text.size() &&
+                 (text[i + 1] == '"' || text[i + 1] == '\\')) {
         word += text[++i];
       } else {
         word += c;

@@ -1,19 +1,22 @@
-// The QEMU command line of a machine: a pure function of its configuration, the host and the places of its files.
+// The QEMU command line of a machine: a pure function of its configuration, the host and the places of its
+// files.
 //
-// Contract: what `qm showcmd` of Proxmox VE prints for the same configuration (recorded: tests/golden/cmdline/), but
-// for the differences below, each with its reason. A configuration that cannot be run throws wire::ApiError.
+// Contract: what `qm showcmd` of Proxmox VE prints for the same configuration (recorded:
+// tests/golden/cmdline/), but for the differences below, each with its reason. A configuration that cannot be
+// run throws wire::ApiError.
 //
 // Differences from Proxmox's own:
 //   -id, `+pve0` machine versions       are patches of Proxmox's QEMU; the distribution's has neither
 //   -boot splash                        a picture that is not ours
-//   -chardev/-mon qmp-event, -no-shutdown   feed its event daemon, which ends QEMU after a shutdown; ours ends by itself
-//   -readconfig *.cfg                   are files of its package; the same devices are given with -device
-//   -machine accel=kvm                  is implied by its program's name; without usable KVM it is accel=tcg, and
+//   -chardev/-mon qmp-event, -no-shutdown   feed its event daemon, which ends QEMU after a shutdown; ours
+//   ends by itself -readconfig *.cfg                   are files of its package; the same devices are given
+//   with -device -machine accel=kvm                  is implied by its program's name; without usable KVM it
+//   is accel=tcg, and
 //                                       cpu `host` is `max`, `enforce` and kvm_* flags are left out
 //   script=, downscript= of -netdev     the realm makes the taps before QEMU starts
 //   SPICE (qxl, usb spice, audio spice) cards are VGA of the same memory; the channels are left out
-//   aio=io_uring, cache=none            become aio=threads, cache=writeback where the host lacks io_uring or O_DIRECT
-//   more vCPUs than the host has        is refused there; here machines may overcommit the host
+//   aio=io_uring, cache=none            become aio=threads, cache=writeback where the host lacks io_uring or
+//   O_DIRECT more vCPUs than the host has        is refused there; here machines may overcommit the host
 #pragma once
 
 #include <map>
@@ -36,7 +39,7 @@ struct VolumeFile {
 };
 
 struct Places {
-  std::string run_folder;                               // sockets and the pid file: RUN/100.qmp, …
+  std::string run_folder;                                  // sockets and the pid file: RUN/100.qmp, …
   std::map<std::string, VolumeFile, std::less<>> volumes;  // by volume id (or path) as the config names it
 };
 

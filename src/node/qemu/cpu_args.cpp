@@ -11,7 +11,8 @@
 namespace hlid::node::qemu {
 namespace {
 
-using Flags = std::map<std::string, std::string, std::less<>>;  // name -> how it is written: "+aes", "enforce", "hv_x=1"
+using Flags = std::map<std::string, std::string,
+                       std::less<>>;  // name -> how it is written: "+aes", "enforce", "hv_x=1"
 
 struct Level {
   std::string_view name;
@@ -20,12 +21,14 @@ struct Level {
 // The x86-64 psABI levels are qemu64 with what it lacks of them.
 constexpr std::string_view kV2 = "pni popcnt sse4.1 sse4.2 ssse3";
 constexpr std::string_view kV2Aes = "aes pni popcnt sse4.1 sse4.2 ssse3";
-constexpr std::string_view kV3 = "abm aes avx avx2 bmi1 bmi2 f16c fma movbe pni popcnt sse4.1 sse4.2 ssse3 xsave";
+constexpr std::string_view kV3 =
+    "abm aes avx avx2 bmi1 bmi2 f16c fma movbe pni popcnt sse4.1 sse4.2 ssse3 xsave";
 constexpr std::string_view kV4 =
-    "abm aes avx avx2 avx512bw avx512cd avx512dq avx512f avx512vl bmi1 bmi2 f16c fma movbe pni popcnt sse4.1 sse4.2 "
+    "abm aes avx avx2 avx512bw avx512cd avx512dq avx512f avx512vl bmi1 bmi2 f16c fma movbe pni popcnt sse4.1 "
+    "sse4.2 "
     "ssse3 xsave";
-constexpr std::array kLevels = {Level{"x86-64-v2", kV2}, Level{"x86-64-v2-AES", kV2Aes}, Level{"x86-64-v3", kV3},
-                                Level{"x86-64-v4", kV4}};
+constexpr std::array kLevels = {Level{"x86-64-v2", kV2}, Level{"x86-64-v2-AES", kV2Aes},
+                                Level{"x86-64-v3", kV3}, Level{"x86-64-v4", kV4}};
 
 void add_level(std::string& model, Flags& flags) {
   for (const auto& level : kLevels) {
@@ -37,8 +40,8 @@ void add_level(std::string& model, Flags& flags) {
 }
 
 void add_windows_enlightenments(Flags& flags) {
-  for (const std::string_view flag : {"hv_ipi", "hv_relaxed", "hv_reset", "hv_runtime", "hv_stimer", "hv_synic",
-                                      "hv_time", "hv_vapic", "hv_vpindex"}) {
+  for (const std::string_view flag : {"hv_ipi", "hv_relaxed", "hv_reset", "hv_runtime", "hv_stimer",
+                                      "hv_synic", "hv_time", "hv_vapic", "hv_vpindex"}) {
     flags[std::string(flag)] = flag;
   }
   flags["hv_spinlocks"] = "hv_spinlocks=0x1fff";
@@ -77,8 +80,8 @@ bool hotplugs(const Build& build, std::string_view what) {
   return std::find(list.begin(), list.end(), what) != list.end();
 }
 
-// Memory hotplug as Proxmox lays it out: 1 GiB fixed for each node, the rest in DIMMs, 512 MiB first and twice as
-// large after each 32 of them.
+// Memory hotplug as Proxmox lays it out: 1 GiB fixed for each node, the rest in DIMMs, 512 MiB first and
+// twice as large after each 32 of them.
 constexpr long long kStaticMib = 1024;
 constexpr int kDimmsOfOneSize = 32;
 
@@ -160,7 +163,8 @@ void add_memory(Build& build) {
   if (hotplug && mib <= kStaticMib) {
     throw wire::failure(fmt::format("minimum memory must be {}MB", kStaticMib));
   }
-  build.add("-m", hotplug ? fmt::format("size={},slots=255,maxmem=524288M", kStaticMib) : std::to_string(mib));
+  build.add("-m",
+            hotplug ? fmt::format("size={},slots=255,maxmem=524288M", kStaticMib) : std::to_string(mib));
   if (!numa) return;
   add_nodes(build, hotplug ? kStaticMib : mib);
   if (hotplug) add_dimms(build, mib, topology(build).sockets);

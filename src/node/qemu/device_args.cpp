@@ -10,14 +10,18 @@
 namespace hlid::node::qemu {
 namespace {
 
-bool is_serial(std::string_view vga) { return vga.rfind("serial", 0) == 0; }
-bool is_qxl(std::string_view vga) { return vga.rfind("qxl", 0) == 0; }
+bool is_serial(std::string_view vga) {
+  return vga.rfind("serial", 0) == 0;
+}
+bool is_qxl(std::string_view vga) {
+  return vga.rfind("qxl", 0) == 0;
+}
 
 std::string net_device(const Build& build, const NetCard& card) {
   const std::string id = fmt::format("net{}", card.index);
   const bool virtio = card.model == "virtio";
-  std::string device = fmt::format("{},mac={},netdev={},{},id={}", virtio ? "virtio-net-pci" : card.model, card.mac, id,
-                                   pci_address(id), id);
+  std::string device = fmt::format("{},mac={},netdev={},{},id={}", virtio ? "virtio-net-pci" : card.model,
+                                   card.mac, id, pci_address(id), id);
   if (virtio && card.queues > 1) {
     // Two vectors for each queue (receive and transmit), one for configuration, one for the control queue.
     device += fmt::format(",vectors={},mq=on,packed=on", card.queues * 2 + 2);
@@ -31,7 +35,8 @@ std::string net_device(const Build& build, const NetCard& card) {
 std::string net_backend(const Build& build, const NetCard& card) {
   const std::string id = fmt::format("net{}", card.index);
   if (card.bridge.empty()) {
-    return fmt::format("type=user,id={},hostname={}", id, build.values.get("name", "vm" + to_string(build.vmid)));
+    return fmt::format("type=user,id={},hostname={}", id,
+                       build.values.get("name", "vm" + to_string(build.vmid)));
   }
   std::string backend = fmt::format("type=tap,id={},ifname={},script=no,downscript=no", id,
                                     tap_name(build.vmid.value, card.index));
@@ -39,8 +44,8 @@ std::string net_backend(const Build& build, const NetCard& card) {
   return backend;
 }
 
-/// Q35: an EHCI controller with its companions, and legacy PCI bridges with the names that i440FX has, so that every
-/// device keeps its bus.
+/// Q35: an EHCI controller with its companions, and legacy PCI bridges with the names that i440FX has, so
+/// that every device keeps its bus.
 void add_q35_buses(Build& build) {
   build.add("-device", "ich9-usb-ehci1,id=ehci,bus=pcie.0,addr=0x1d.0x7,multifunction=on");
   for (int i = 0; i < 3; ++i) {
@@ -50,7 +55,8 @@ void add_q35_buses(Build& build) {
   }
   build.add("-device", "i82801b11-bridge,id=pcidmi,bus=pcie.0,addr=0x1e");
   for (int i = 0; i < 4; ++i) {
-    build.add("-device", fmt::format("pci-bridge,id=pci.{},bus=pcidmi,addr={:#x},chassis_nr={}", i, i + 1, i + 1));
+    build.add("-device",
+              fmt::format("pci-bridge,id=pci.{},bus=pcidmi,addr={:#x},chassis_nr={}", i, i + 1, i + 1));
   }
 }
 
@@ -82,7 +88,8 @@ void add_buses_and_usb(Build& build) {
   }
   if (!build.q35) build.add("-device", "piix3-usb-uhci,id=uhci,bus=pci.0,addr=0x1.0x2");
   if (build.flag("tablet", !is_serial(build.vga) && !is_qxl(build.vga))) {
-    build.add("-device", build.q35 ? "usb-tablet,id=tablet,bus=ehci.0,port=1" : "usb-tablet,id=tablet,bus=uhci.0,port=1");
+    build.add("-device", build.q35 ? "usb-tablet,id=tablet,bus=ehci.0,port=1"
+                                   : "usb-tablet,id=tablet,bus=uhci.0,port=1");
   }
 }
 
@@ -98,13 +105,14 @@ void add_firmware(Build& build) {
     return;
   }
   const Drive drive = parse_drive("efidisk0", *value);
-  if (drive.options.get_or("efitype", "2m") != "4m") throw wire::failure("efidisk0: only efitype=4m is supported");
+  if (drive.options.get_or("efitype", "2m") != "4m")
+    throw wire::failure("efidisk0: only efitype=4m is supported");
   const auto file = build.places.volumes.find(drive.volume);
   if (file == build.places.volumes.end()) {
     throw wire::failure(fmt::format("volume '{}' does not exist", drive.volume));
   }
-  std::string argument = fmt::format("if=pflash,unit=1,id=drive-efidisk0,format={},file={}", file->second.format,
-                                     file->second.path);
+  std::string argument = fmt::format("if=pflash,unit=1,id=drive-efidisk0,format={},file={}",
+                                     file->second.format, file->second.path);
   if (file->second.format == "raw") argument += fmt::format(",size={}", file->second.size);
   build.add("-drive", argument);
 }
@@ -214,13 +222,15 @@ void add_agent(Build& build) {
 
 void add_balloon_and_watchdog(Build& build) {
   if (build.values.get("balloon") != "0") {
-    build.add("-device", "virtio-balloon-pci,id=balloon0," + pci_address("balloon0") + ",free-page-reporting=on");
+    build.add("-device",
+              "virtio-balloon-pci,id=balloon0," + pci_address("balloon0") + ",free-page-reporting=on");
   }
   const std::string* value = build.values.find("watchdog");
   if (value == nullptr) return;
   const auto options = wire::PropertyString::parse(*value, "model");
   const std::string model = options.get_or("model", "i6300esb");
-  if (model != "i6300esb" && model != "ib700") throw wire::failure(fmt::format("unknown watchdog type '{}'", model));
+  if (model != "i6300esb" && model != "ib700")
+    throw wire::failure(fmt::format("unknown watchdog type '{}'", model));
   build.add("-device", model == "i6300esb" ? "i6300esb," + pci_address("watchdog") : model);
   if (const auto action = options.get("action")) build.add("-watchdog-action", *action);
 }

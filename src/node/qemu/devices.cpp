@@ -11,9 +11,9 @@
 namespace hlid::node::qemu {
 namespace {
 
-constexpr std::array<std::string_view, 12> kModels = {"virtio", "e1000",      "e1000e",     "rtl8139", "vmxnet3",
-                                                      "e1000-82540em", "e1000-82544gc", "e1000-82545em",
-                                                      "ne2k_pci", "ne2k_isa", "pcnet", "i82551"};
+constexpr std::array<std::string_view, 12> kModels = {
+    "virtio",        "e1000",         "e1000e",   "rtl8139",  "vmxnet3", "e1000-82540em",
+    "e1000-82544gc", "e1000-82545em", "ne2k_pci", "ne2k_isa", "pcnet",   "i82551"};
 
 bool is_model(std::string_view name) {
   return std::find(kModels.begin(), kModels.end(), name) != kModels.end();
@@ -22,7 +22,8 @@ bool is_model(std::string_view name) {
 std::optional<int> number(const wire::PropertyString& options, std::string_view key) {
   const auto text = options.get(key);
   int value = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc()) return std::nullopt;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc())
+    return std::nullopt;
   return value;
 }
 
@@ -67,11 +68,14 @@ bool Drive::is_cloudinit() const {
   return contains(volume, "-cloudinit") || (volume.size() > 10 && volume.ends_with(":cloudinit"));
 }
 
-std::string Drive::print() const { return print_sorted(options, "file", true); }
+std::string Drive::print() const {
+  return print_sorted(options, "file", true);
+}
 
 Drive parse_drive(std::string_view key, std::string_view value) {
   const auto parts = wire::split_key(key);
-  Drive drive{std::string(key), parts ? std::string(parts->kind) : std::string(), parts ? parts->index : 0, {}, {}};
+  Drive drive{
+      std::string(key), parts ? std::string(parts->kind) : std::string(), parts ? parts->index : 0, {}, {}};
   drive.options = wire::PropertyString::parse(value, "file");
   if (const auto volume = drive.options.get("volume")) {  // an alias of Proxmox's
     drive.options.remove("volume");
@@ -106,7 +110,8 @@ NetCard parse_net(std::string_view key, std::string_view value) {
       card.mac = mac;
     }
   }
-  if (!is_model(card.model)) throw Error(Errc::usage, "unable to parse network config '{}': no known model", key);
+  if (!is_model(card.model))
+    throw Error(Errc::usage, "unable to parse network config '{}': no known model", key);
   if (const auto mac = options.get("macaddr")) card.mac = *mac;
   options.remove("model");
   options.remove("macaddr");
@@ -135,7 +140,9 @@ std::vector<NetCard> nets_of(const config::Section& values) {
   return cards;
 }
 
-std::string tap_name(int vmid, int index) { return fmt::format("tap{}i{}", vmid, index); }
+std::string tap_name(int vmid, int index) {
+  return fmt::format("tap{}i{}", vmid, index);
+}
 
 std::vector<std::string> boot_order(const config::Section& values) {
   const std::string* boot = values.find("boot");

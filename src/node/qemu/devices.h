@@ -11,17 +11,19 @@
 
 namespace hlid::node::qemu {
 
-/// `scsi0: local:100/vm-100-disk-0.raw,size=1G`. The volume is a volume id, an absolute path, `none` or `cdrom`.
+/// `scsi0: local:100/vm-100-disk-0.raw,size=1G`. The volume is a volume id, an absolute path, `none` or
+/// `cdrom`.
 struct Drive {
-  std::string key;   // scsi0
-  std::string bus;   // scsi
+  std::string key;  // scsi0
+  std::string bus;  // scsi
   int index = 0;
   std::string volume;
   wire::PropertyString options;  // all, with the volume under "file"
 
   bool is_cdrom() const { return options.get_or("media", "disk") == "cdrom"; }
   bool is_empty() const { return volume == "none"; }
-  /// A cloud-init drive: a CD whose volume is named vm-ID-cloudinit (or which is still to be made: STORAGE:cloudinit).
+  /// A cloud-init drive: a CD whose volume is named vm-ID-cloudinit (or which is still to be made:
+  /// STORAGE:cloudinit).
   bool is_cloudinit() const;
   std::string print() const;
 };

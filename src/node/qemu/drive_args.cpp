@@ -20,19 +20,27 @@ struct Throttle {
 };
 constexpr long long kMib = 1024 * 1024;
 constexpr std::array kThrottles = {
-    Throttle{"mbps", "bps-total", kMib},           Throttle{"mbps_max", "bps-total-max", kMib},
-    Throttle{"mbps_rd", "bps-read", kMib},         Throttle{"mbps_rd_max", "bps-read-max", kMib},
-    Throttle{"mbps_wr", "bps-write", kMib},        Throttle{"mbps_wr_max", "bps-write-max", kMib},
-    Throttle{"bps", "bps-total", 1},               Throttle{"bps_rd", "bps-read", 1},
-    Throttle{"bps_wr", "bps-write", 1},            Throttle{"iops", "iops-total", 1},
-    Throttle{"iops_max", "iops-total-max", 1},     Throttle{"iops_rd", "iops-read", 1},
-    Throttle{"iops_rd_max", "iops-read-max", 1},   Throttle{"iops_wr", "iops-write", 1},
+    Throttle{"mbps", "bps-total", kMib},
+    Throttle{"mbps_max", "bps-total-max", kMib},
+    Throttle{"mbps_rd", "bps-read", kMib},
+    Throttle{"mbps_rd_max", "bps-read-max", kMib},
+    Throttle{"mbps_wr", "bps-write", kMib},
+    Throttle{"mbps_wr_max", "bps-write-max", kMib},
+    Throttle{"bps", "bps-total", 1},
+    Throttle{"bps_rd", "bps-read", 1},
+    Throttle{"bps_wr", "bps-write", 1},
+    Throttle{"iops", "iops-total", 1},
+    Throttle{"iops_max", "iops-total-max", 1},
+    Throttle{"iops_rd", "iops-read", 1},
+    Throttle{"iops_rd_max", "iops-read-max", 1},
+    Throttle{"iops_wr", "iops-write", 1},
     Throttle{"iops_wr_max", "iops-write-max", 1},
 };
 
 const VolumeFile& file_of(const Drive& drive, const Places& places) {
   const auto at = places.volumes.find(drive.volume);
-  if (at == places.volumes.end()) throw wire::failure(fmt::format("volume '{}' does not exist", drive.volume));
+  if (at == places.volumes.end())
+    throw wire::failure(fmt::format("volume '{}' does not exist", drive.volume));
   return at->second;
 }
 
@@ -40,8 +48,9 @@ std::string throttling(const Drive& drive) {
   std::string out;
   for (const auto& throttle : kThrottles) {
     if (const auto value = drive.options.get(throttle.key)) {
-      out += fmt::format(",throttling.{}={}", throttle.option,
-                         static_cast<long long>(std::atof(value->c_str()) * static_cast<double>(throttle.factor)));
+      out += fmt::format(
+          ",throttling.{}={}", throttle.option,
+          static_cast<long long>(std::atof(value->c_str()) * static_cast<double>(throttle.factor)));
     }
   }
   return out;
@@ -94,12 +103,14 @@ std::string ide_place(const Build& build, const Drive& drive) {
 std::string device_argument(const Build& build, const Drive& drive) {
   std::string device;
   if (drive.bus == "virtio") {
-    device = fmt::format("virtio-blk-pci,drive=drive-{},id={},{}", drive.key, drive.key, pci_address(drive.key));
+    device =
+        fmt::format("virtio-blk-pci,drive=drive-{},id={},{}", drive.key, drive.key, pci_address(drive.key));
     if (has_iothread(build, drive)) device += ",iothread=" + iothread_of(drive);
   } else {
     const bool scsi = drive.bus == "scsi";
-    device = fmt::format("{}-{},{},drive=drive-{},id={}", scsi ? "scsi" : "ide", drive.is_cdrom() ? "cd" : "hd",
-                         scsi ? scsi_place(build, drive) : ide_place(build, drive), drive.key, drive.key);
+    device =
+        fmt::format("{}-{},{},drive=drive-{},id={}", scsi ? "scsi" : "ide", drive.is_cdrom() ? "cd" : "hd",
+                    scsi ? scsi_place(build, drive) : ide_place(build, drive), drive.key, drive.key);
     if (drive.options.get_bool("ssd", false)) device += ",rotation_rate=1";
     if (const auto wwn = drive.options.get("wwn")) device += ",wwn=" + *wwn;
   }
@@ -116,13 +127,15 @@ void add_controller(Build& build, const Drive& drive, std::set<std::string>& mad
     const std::string id = single ? fmt::format("virtioscsi{}", drive.index)
                                   : fmt::format("scsihw{}", drive.index / disks_per_controller(hardware));
     if (!made.insert(id).second) return;
-    std::string device = fmt::format("{},id={},{}", single ? "virtio-scsi-pci" : hardware, id, pci_address(id));
+    std::string device =
+        fmt::format("{},id={},{}", single ? "virtio-scsi-pci" : hardware, id, pci_address(id));
     if (has_iothread(build, drive)) device += ",iothread=" + iothread_of(drive);
     if (const auto queues = drive.options.get("queues"); queues && single) device += ",num_queues=" + *queues;
     build.add("-device", device);
   } else if (drive.bus == "sata") {
     const std::string id = fmt::format("ahci{}", drive.index / 6);
-    if (made.insert(id).second) build.add("-device", fmt::format("ahci,id={},multifunction=on,{}", id, pci_address(id)));
+    if (made.insert(id).second)
+      build.add("-device", fmt::format("ahci,id={},multifunction=on,{}", id, pci_address(id)));
   }
 }
 
@@ -143,7 +156,8 @@ std::string drive_argument(const Drive& drive, const HostFacts& facts, const Pla
     auto value = drive.options.get(key);
     if (!value || (key == "media" && *value == "disk")) continue;
     if (key == "aio" && *value == "io_uring" && !facts.io_uring) value = "threads";
-    if (key == "cache" && (*value == "none" || *value == "directsync") && file != nullptr && !file->direct_io) {
+    if (key == "cache" && (*value == "none" || *value == "directsync") && file != nullptr &&
+        !file->direct_io) {
       value = "writeback";
     }
     out += fmt::format(",{}={}", key, *value);

@@ -30,8 +30,8 @@ struct Range {  // ids KIND first..last are at address, address + 1, …
   int address;
 };
 constexpr std::array kRanges = {
-    Range{"virtio", 0, 5, 0, 10},    Range{"net", 0, 5, 0, 18},  Range{"net", 6, 31, 1, 1},
-    Range{"virtio", 6, 15, 2, 1},    Range{"virtioscsi", 0, 30, 3, 1},
+    Range{"virtio", 0, 5, 0, 10}, Range{"net", 0, 5, 0, 18},        Range{"net", 6, 31, 1, 1},
+    Range{"virtio", 6, 15, 2, 1}, Range{"virtioscsi", 0, 30, 3, 1},
 };
 
 }  // namespace

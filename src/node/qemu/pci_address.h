@@ -1,4 +1,5 @@
-// Where each device sits on the PCI buses: fixed, so that a guest finds its hardware in the same place for ever.
+// Where each device sits on the PCI buses: fixed, so that a guest finds its hardware in the same place for
+// ever.
 #pragma once
 
 #include <string>
@@ -6,8 +7,8 @@
 
 namespace hlid::node::qemu {
 
-/// "bus=pci.0,addr=0x12" for a device id (net0, virtio3, scsihw0, balloon0, pci.1, …). Throws Error(usage) for an id
-/// without a place.
+/// "bus=pci.0,addr=0x12" for a device id (net0, virtio3, scsihw0, balloon0, pci.1, …). Throws Error(usage)
+/// for an id without a place.
 std::string pci_address(std::string_view id);
 
 }  // namespace hlid::node::qemu

@@ -141,7 +141,8 @@ struct QmpClient::State {
     if (!options.on_event) return;
     QmpEvent event{string_of(message, "event"), {}, 0};
     if (const auto* data = member(&message, "data")) event.data = *data;
-    if (const auto* at = member(&message, "timestamp")) event.seconds = get_integer(*at, "seconds").value_or(0);
+    if (const auto* at = member(&message, "timestamp"))
+      event.seconds = get_integer(*at, "seconds").value_or(0);
     options.on_event(std::move(event));
   }
 
@@ -172,7 +173,8 @@ std::string read_line(int fd, LineFramer& framer, SteadyTime deadline, const std
   std::array<char, 4096> buffer;
   while (true) {
     if (auto line = framer.next()) return *line;
-    const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd poll_fd{fd, POLLIN, 0};
     const int ready = left > 0 ? ::poll(&poll_fd, 1, static_cast<int>(left)) : 0;
     if (ready < 0 && errno == EINTR) continue;
@@ -218,7 +220,8 @@ QmpClient::~QmpClient() {
   }
 }
 
-json::value QmpClient::execute(std::string_view command, json::object arguments, std::optional<Milliseconds> timeout) {
+json::value QmpClient::execute(std::string_view command, json::object arguments,
+                               std::optional<Milliseconds> timeout) {
   const auto state = state_;  // on_closed may destroy this object while we wait
   const auto failed = [&state, command](std::string_view why) {
     return fmt::format("{} qmp command '{}' failed - {}", state->options.label, command, why);

@@ -19,9 +19,8 @@ using test::FakeServer;
 constexpr milliseconds kHasty{30};
 
 TEST(AgentClient, SynchronisesThenCalls) {
-  FakeAgent agent([](FakePeer& peer, const json::object& request) {
-    peer.reply(request, request.at("execute"));
-  });
+  FakeAgent agent(
+      [](FakePeer& peer, const json::object& request) { peer.reply(request, request.at("execute")); });
   AgentClient client(agent.socket(), "VM 100");
   EXPECT_EQ(client.call("guest-get-osinfo").value, "guest-get-osinfo");
   EXPECT_TRUE(client.ping());
@@ -93,8 +92,8 @@ TEST(AgentClient, SilenceAfterShutdownIsSuccess) {
   EXPECT_FALSE(client.call("guest-shutdown").error);
 }
 
-// The fake serves one connection at a time and answers each command with the number of commands it has seen, so an
-// interleaved conversation would show as a wrong or missing reply.
+// The fake serves one connection at a time and answers each command with the number of commands it has seen,
+// so an interleaved conversation would show as a wrong or missing reply.
 TEST(AgentClient, CallersTakeTurns) {
   FakeAgent agent([](FakePeer& peer, const json::object& request) {
     peer.reply(request, request.at("arguments").at("who"));

@@ -62,7 +62,8 @@ TEST_P(CommandLine, IsGolden) {
   }
 }
 
-// -- against what Proxmox itself printed: only the differences that command_line.h lists may remain ------------------
+// -- against what Proxmox itself printed: only the differences that command_line.h lists may remain
+// ------------------
 
 using Words = std::vector<std::string>;
 
@@ -92,7 +93,8 @@ void replace_q35_file(Words& words) {
         "ich9-usb-uhci2,id=uhci-2,bus=pcie.0,addr=0x1d.0x1,multifunction=on,masterbus=ehci.0,firstport=2",
         "ich9-usb-uhci3,id=uhci-3,bus=pcie.0,addr=0x1d.0x2,multifunction=on,masterbus=ehci.0,firstport=4",
         "i82801b11-bridge,id=pcidmi,bus=pcie.0,addr=0x1e",
-        "pci-bridge,id=pci.0,bus=pcidmi,addr=0x1,chassis_nr=1", "pci-bridge,id=pci.1,bus=pcidmi,addr=0x2,chassis_nr=2",
+        "pci-bridge,id=pci.0,bus=pcidmi,addr=0x1,chassis_nr=1",
+        "pci-bridge,id=pci.1,bus=pcidmi,addr=0x2,chassis_nr=2",
         "pci-bridge,id=pci.2,bus=pcidmi,addr=0x3,chassis_nr=3",
         "pci-bridge,id=pci.3,bus=pcidmi,addr=0x4,chassis_nr=4"}) {
     devices.insert(devices.end(), {"-device", device});
@@ -119,7 +121,8 @@ Words as_ours(Words words) {
   replace(words, "/usr/bin/kvm", "/usr/bin/qemu-system-x86_64");
   replace(words, "/var/run/qemu-server", kRun);
   replace(words, ",splash=/usr/share/qemu-server/bootsplash.jpg", "");
-  replace(words, "script=/usr/libexec/qemu-server/pve-bridge,downscript=/usr/libexec/qemu-server/pve-bridgedown",
+  replace(words,
+          "script=/usr/libexec/qemu-server/pve-bridge,downscript=/usr/libexec/qemu-server/pve-bridgedown",
           "script=no,downscript=no");
   replace(words, "/usr/share/pve-edk2-firmware//OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_CODE_4M.fd");
   replace(words, "/usr/share/pve-edk2-firmware//OVMF_CODE.fd", "/usr/share/OVMF/OVMF_CODE_4M.fd");
@@ -146,7 +149,8 @@ TEST_P(RecordedCommandLine, IsWhatProxmoxRunsButForTheListedDifferences) {
 
 std::string case_name(const testing::TestParamInfo<test::CommandLineCase>& one) {
   std::string name = one.param.name;
-  std::replace_if(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
   return name;
 }
 INSTANTIATE_TEST_SUITE_P(Golden, CommandLine, testing::ValuesIn(test::command_line_cases()), case_name);
@@ -155,7 +159,8 @@ INSTANTIATE_TEST_SUITE_P(Golden, RecordedCommandLine, testing::ValuesIn(recorded
 TEST(CommandLineCases, HoldTheElevenRecordedOnesAndTenErrors) {
   const auto cases = test::command_line_cases();
   EXPECT_EQ(recorded_cases().size(), 11U);
-  EXPECT_GE(std::count_if(cases.begin(), cases.end(), [](const auto& c) { return c.headers.count("EXPECT_ERROR"); }),
+  EXPECT_GE(std::count_if(cases.begin(), cases.end(),
+                          [](const auto& c) { return c.headers.count("EXPECT_ERROR"); }),
             10);
 }
 
@@ -167,8 +172,9 @@ TEST(SplitWords, QuotesLikeAShellWithoutExpanding) {
 
 TEST(PciAddress, NoTwoDevicesShareAPlace) {
   // scsihw0 and pci.3 do: no machine has both.
-  std::vector<std::string> ids = {"vga", "balloon0", "watchdog", "scsihw0", "scsihw1", "ahci0", "qga0", "spice",
-                                  "pci.1", "pci.2", "rng0", "audio0", "scsihw2", "scsihw3", "scsihw4", "pci.4"};
+  std::vector<std::string> ids = {"vga",     "balloon0", "watchdog", "scsihw0", "scsihw1", "ahci0",
+                                  "qga0",    "spice",    "pci.1",    "pci.2",   "rng0",    "audio0",
+                                  "scsihw2", "scsihw3",  "scsihw4",  "pci.4"};
   for (int i = 0; i < 32; ++i) ids.push_back("net" + std::to_string(i));
   for (int i = 0; i < 16; ++i) ids.push_back("virtio" + std::to_string(i));
   for (int i = 0; i < 31; ++i) ids.push_back("virtioscsi" + std::to_string(i));

@@ -18,7 +18,9 @@ using test::FakeServer;
 constexpr Milliseconds kPatient{30'000};
 constexpr Milliseconds kHasty{30};
 
-const json::value& command_of(const json::object& request) { return request.at("execute"); }
+const json::value& command_of(const json::object& request) {
+  return request.at("execute");
+}
 
 /// Collects what the reader thread reports.
 struct Heard {
@@ -82,7 +84,8 @@ TEST(QmpClient, RepliesFindTheirCommandByIdWhateverTheOrder) {
 
 TEST(QmpClient, EventsInOneReadWithTheReplyAndInHalves) {
   FakeQmpServer server([](FakePeer& peer, const json::object& request) {
-    peer.send("{\"event\":\"STOP\",\"timestamp\":{\"seconds\":1,\"microseconds\":2}}\r\n{\"timestamp\":{\"sec");
+    peer.send(
+        "{\"event\":\"STOP\",\"timestamp\":{\"seconds\":1,\"microseconds\":2}}\r\n{\"timestamp\":{\"sec");
     peer.send("onds\":3},\"event\":\"RESUME\",\"data\":{}}\r\n");
     peer.reply(request, json::object());
     return true;
