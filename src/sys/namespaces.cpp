@@ -122,14 +122,12 @@ void bring_loopback_up() {
   if (!socket || ::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) throw system_error("cannot bring 'lo' up");
 }
 
-void drop_capabilities() {
-  // An empty bounding set is enough: without it not even root gains a capability from an execve (capabilities(7)).
+void limit_capabilities(const std::set<int>& kept) {
+  // The bounding set is enough: without it not even root gains a capability from an execve (capabilities(7)).
   for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (!kept.contains(capability) && ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+      throw system_error("cannot drop capabilities");
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
-  if (::syscall(SYS_capset, &header, none) != 0) throw system_error("cannot drop capabilities");
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 

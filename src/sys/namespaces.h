@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "sys/process.h"
 #include "sys/unique_fd.h"
@@ -40,7 +41,7 @@ class Namespaces {
 /// Brings `lo` up in the calling process's network namespace.
 void bring_loopback_up();
 
-/// Takes every capability from the calling process for good, so that nothing it executes gets one back.
-void drop_capabilities();
+/// Takes every capability but `kept` (CAP_… of <linux/capability.h>) from what the calling process executes, for good.
+void limit_capabilities(const std::set<int>& kept = {});
 
 }  // namespace hlid::sys

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@ struct ChildOptions {
   const sys::Namespaces* inside = nullptr;  ///< where it runs; null: where we are
   int output = -1;                          ///< its standard output; -1: ours
   int kept_fd = -1;                         ///< one more descriptor that it inherits under its own number
+  std::optional<std::set<int>> capabilities = {};  ///< all it may have; absent: as we
 };
 
 /// Runs a program that ends (SIGTERM) when we do, even by kill -9. argv[0] is a path.

@@ -61,9 +61,10 @@ std::string dhcp_hosts_file(const std::vector<Host>& hosts) {
 }
 
 std::string dnsmasq_config(const NetworkConfig& network, const std::string& folder) {
-  // user=root: there may be nobody else in the realm's user namespace, and the files are for their owner only.
+  // no-daemon also keeps it from becoming another user: there may be none in the realm's user namespace, and its
+  // files are for their owner only. It runs with few capabilities instead (holder.cpp).
   std::string text = fmt::format(
-      "keep-in-foreground\nlog-facility=-\npid-file=\nuser=root\ngroup=root\n"
+      "no-daemon\nlog-facility=-\n"
       "no-resolv\nno-hosts\nserver={}\ndomain-needed\nbogus-priv\ncache-size=1000\n"
       "addn-hosts={}/hosts\ndhcp-hostsfile={}/dhcp-hosts\ndhcp-leasefile={}/leases\ndhcp-authoritative\n"
       "bind-dynamic\nexcept-interface={}\n",

@@ -1,6 +1,7 @@
 #include "node/network/holder.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -31,6 +32,8 @@ constexpr auto kLongestDelay = std::chrono::seconds(30);
 constexpr auto kSteady = std::chrono::seconds(60);  ///< who ran that long is restarted at once again
 constexpr int kUplinkPatience = 5000;               ///< milliseconds
 constexpr std::string_view kReady = "ready";
+/// For port 53, and for DHCP's packets to machines without an address yet.
+const std::set<int> kDnsCapabilities{CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW};
 
 /// One supervised program: running, or due to be started again.
 struct Service {
@@ -153,7 +156,7 @@ void Holder::start_dns() {
     return;
   }
   dns_config_ = sys::read_file(files_.dnsmasq());
-  dns_.has_started(start_child({*program, "--conf-file=" + files_.dnsmasq().string()}, {.inside = &*namespaces_}));
+  dns_.has_started(start_child({*program, "--conf-file=" + files_.dnsmasq().string()}, {.inside = &*namespaces_, .capabilities = kDnsCapabilities}));
 }
 
 /// Host entries are read again on SIGHUP; all else only at the start (dnsmasq(8), NOTES).

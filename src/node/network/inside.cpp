@@ -98,7 +98,7 @@ void splice(int socket) {
 
 void enter_realm(const sys::ProcessId& anchor, bool keep_capabilities, const std::vector<std::string>& argv) {
   join(anchor);
-  if (!keep_capabilities) sys::drop_capabilities();
+  if (!keep_capabilities) sys::limit_capabilities();
   auto arguments = argv;
   std::vector<char*> pointers;
   for (auto& argument : arguments) pointers.push_back(argument.data());

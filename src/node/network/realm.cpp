@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -45,7 +47,14 @@ void write_if_changed(const std::filesystem::path& path, const std::string& cont
   changed = true;
 }
 
-/// Processes in the realm besides its own.
+/// proc(5), /proc/PID/stat, field 4; 0 when it is gone.
+pid_t parent_of(pid_t pid) {
+  const auto stat = sys::read_file_if_exists(fmt::format("/proc/{}/stat", pid)).value_or("");
+  const auto fields = split_list(std::string_view(stat).substr(std::min(stat.size(), stat.rfind(')') + 1)), " ");
+  return fields.size() > 1 ? std::atoi(fields[1].c_str()) : 0;
+}
+
+/// Processes in the realm besides the holder's.
 std::vector<pid_t> inhabitants(const RealmState& state) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -53,8 +62,7 @@ std::vector<pid_t> inhabitants(const RealmState& state) {
     pid_t pid = 0;
     const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (failure != std::errc{} || end != name.data() + name.size()) continue;
-    if (pid == state.anchor.pid || (state.dns && pid == state.dns->pid)) continue;
-    if (sys::network_namespace_of(pid) == state.namespace_id) found.push_back(pid);
+    if (sys::network_namespace_of(pid) == state.namespace_id && parent_of(pid) != state.holder.pid) found.push_back(pid);
   }
   return found;
 }
@@ -63,8 +71,8 @@ std::vector<pid_t> inhabitants(const RealmState& state) {
 
 std::vector<Lack> missing_for_realm() {
   std::vector<Lack> lacks;
-  constexpr std::array<std::pair<const char*, const char*>, 4> kPrograms{
-      {{"ip", "iproute2"}, {"bridge", "iproute2"}, {"nft", "nftables"}, {"dnsmasq", "dnsmasq-base"}}};
+  constexpr std::array<std::pair<const char*, const char*>, 3> kPrograms{
+      {{"ip", "iproute2"}, {"nft", "nftables"}, {"dnsmasq", "dnsmasq-base"}}};
   for (const auto& [program, package] : kPrograms)
     if (!sys::find_program(program)) lacks.push_back({fmt::format("'{}' is not installed", program), fmt::format("install {}", package)});
   if (!find_uplink()) lacks.push_back({"neither 'slirp4netns' nor 'pasta' is installed", "install slirp4netns or passt"});
@@ -114,8 +122,8 @@ std::string Realm::run_inside(const std::vector<std::string>& argv, const std::s
   return result.output;
 }
 
-void Realm::run_batch(const char* program, const std::string& batch) {
-  if (!batch.empty()) run_inside({required(program), "-batch", "-"}, batch);
+void Realm::run_ip(const std::string& batch) {
+  if (!batch.empty()) run_inside({required("ip"), "-batch", "-"}, batch);
 }
 
 std::vector<Link> Realm::links() {
@@ -128,7 +136,7 @@ void Realm::apply(const NetworkConfig& config) {
   validate(config);
   const auto now = up();
   const auto present = links();
-  run_batch("ip", fmt::format("link set dev lo alias {}\n", realm_mark(now.id)) + bridge_batch(config, present));
+  run_ip(fmt::format("link set dev lo alias {}\n", realm_mark(now.id)) + bridge_batch(config, present));
   run_inside({required("nft"), "-f", "-"}, nat_rules());
   const std::scoped_lock lock(hosts_);
   bool changed = false;
@@ -141,13 +149,12 @@ void Realm::apply(const NetworkConfig& config) {
 void Realm::add_taps(const std::vector<Tap>& taps) {
   if (taps.empty()) return;
   up();
-  run_batch("ip", tap_batch(taps, links()));
-  run_batch("bridge", vlan_batch(taps));
+  run_ip(tap_batch(taps, links()));
 }
 
-void Realm::remove_taps(Vmid vmid) { run_batch("ip", remove_taps_of(vmid, links())); }
+void Realm::remove_taps(Vmid vmid) { run_ip(remove_taps_of(vmid, links())); }
 
-void Realm::sweep(const std::set<Vmid>& running) { run_batch("ip", remove_taps_except(running, links())); }
+void Realm::sweep(const std::set<Vmid>& running) { run_ip(remove_taps_except(running, links())); }
 
 void Realm::set_hosts(const std::vector<Host>& hosts) {
   const std::scoped_lock lock(hosts_);

@@ -61,7 +61,7 @@ class Realm : public Network {
  private:
   std::vector<std::string> prefix(const RealmState& state, bool keep_capabilities) const;
   std::string run_inside(const std::vector<std::string>& argv, const std::string& input = {});
-  void run_batch(const char* program, const std::string& batch);
+  void run_ip(const std::string& batch);
   RealmState up();
 
   RealmFiles files_;
