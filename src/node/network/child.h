@@ -1,4 +1,5 @@
-// Children of the realm's holder. The holder has one thread, so that it may fork and change namespaces in between.
+// Children of the realm's holder. The holder has one thread, so that it may fork and change namespaces in
+// between.
 #pragma once
 
 #include <functional>
@@ -13,8 +14,8 @@
 
 namespace hlid::node::network {
 
-/// Forks; the child runs `body` with an empty signal mask and ends with its result. Whatever leaves `body` as an
-/// exception is printed, and the child ends with 1.
+/// Forks; the child runs `body` with an empty signal mask and ends with its result. Whatever leaves `body` as
+/// an exception is printed, and the child ends with 1.
 sys::ProcessId fork_child(const std::function<int()>& body);
 
 struct ChildOptions {

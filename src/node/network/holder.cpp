@@ -50,7 +50,8 @@ struct Service {
   }
   void has_ended() {
     const auto now = Clock::now();
-    delay = now - started > kSteady ? kFirstDelay : std::min<std::chrono::milliseconds>(delay * 2, kLongestDelay);
+    delay =
+        now - started > kSteady ? kFirstDelay : std::min<std::chrono::milliseconds>(delay * 2, kLongestDelay);
     process.reset();
     due = now + delay;
   }
@@ -156,7 +157,8 @@ void Holder::start_dns() {
     return;
   }
   dns_config_ = sys::read_file(files_.dnsmasq());
-  dns_.has_started(start_child({*program, "--conf-file=" + files_.dnsmasq().string()}, {.inside = &*namespaces_, .capabilities = kDnsCapabilities}));
+  dns_.has_started(start_child({*program, "--conf-file=" + files_.dnsmasq().string()},
+                               {.inside = &*namespaces_, .capabilities = kDnsCapabilities}));
 }
 
 /// Host entries are read again on SIGHUP; all else only at the start (dnsmasq(8), NOTES).
@@ -185,7 +187,8 @@ void Holder::on_end(pid_t pid, int status) {
 
 void Holder::reap() {
   int status = 0;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) on_end(pid, status);
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG))
+    on_end(pid, status);
 }
 
 void Holder::restart_due() {
@@ -252,7 +255,8 @@ int holder_body(const RealmFiles& files, sys::UniqueFd report) {
     detach(files);
     holder.begin();
   } catch (const Error& error) {
-    tell(report, fmt::format("{}\n{}", error.what(), error.hint().empty() ? "" : "fix: " + error.hint() + "\n"));
+    tell(report,
+         fmt::format("{}\n{}", error.what(), error.hint().empty() ? "" : "fix: " + error.hint() + "\n"));
     return 1;
   }
   tell(report, std::string(kReady));

@@ -20,7 +20,8 @@ const Link* find_link(const std::vector<Link>& links, std::string_view name) {
 bool has_flag(const json::object& link, std::string_view flag) {
   const auto* flags = link.if_contains("flags");
   if (flags == nullptr || !flags->is_array()) return false;
-  return std::ranges::any_of(flags->get_array(), [&](const json::value& f) { return f.is_string() && f.get_string() == flag; });
+  return std::ranges::any_of(flags->get_array(),
+                             [&](const json::value& f) { return f.is_string() && f.get_string() == flag; });
 }
 
 void read_kind(Link& link, const json::object& from) {
@@ -35,7 +36,9 @@ void read_addresses(Link& link, const json::object& from) {
   for (const auto& info : infos->get_array()) {
     if (!info.is_object() || get_string(info.get_object(), "family") != "inet") continue;
     const auto address = parse_ipv4(get_string(info.get_object(), "local").value_or(""));
-    if (address) link.addresses.push_back({*address, static_cast<int>(get_integer(info.get_object(), "prefixlen").value_or(32))});
+    if (address)
+      link.addresses.push_back(
+          {*address, static_cast<int>(get_integer(info.get_object(), "prefixlen").value_or(32))});
   }
 }
 
@@ -52,7 +55,9 @@ Link read_link(const json::object& from) {
   return link;
 }
 
-std::string delete_line(const Link& link) { return fmt::format("link delete dev {}\n", link.name); }
+std::string delete_line(const Link& link) {
+  return fmt::format("link delete dev {}\n", link.name);
+}
 
 const Link* port_of(const Link& bridge, const std::vector<Link>& links) {
   const auto it = std::ranges::find(links, bridge.name, &Link::master);
@@ -67,10 +72,12 @@ std::string_view untagged(std::string_view bridge) {
   return tagged ? bridge.substr(0, v) : bridge;
 }
 
-void remove_bridge(std::string& batch, const Link& bridge, const std::vector<Interface>& wanted, const std::vector<Link>& present) {
+void remove_bridge(std::string& batch, const Link& bridge, const std::vector<Interface>& wanted,
+                   const std::vector<Link>& present) {
   const auto* port = port_of(bridge, present);
   const bool of_tag = std::ranges::find(wanted, untagged(bridge.name), &Interface::name) != wanted.end();
-  if (port == nullptr) batch += delete_line(bridge);
+  if (port == nullptr)
+    batch += delete_line(bridge);
   else if (!of_tag)
     throw Error(Errc::precondition, "bridge '{}' cannot be removed: machine {} uses it", bridge.name,
                 vmid_of_tap(port->name).value_or(Vmid{}).value);
@@ -80,19 +87,21 @@ void update_addresses(std::string& batch, const Interface& wanted, const Link* p
   bool there = false;
   if (present != nullptr)
     for (const auto& address : present->addresses) {
-      if (wanted.address == address) there = true;
-      else batch += fmt::format("address delete {} dev {}\n", to_string(address), wanted.name);
+      if (wanted.address == address)
+        there = true;
+      else
+        batch += fmt::format("address delete {} dev {}\n", to_string(address), wanted.name);
     }
   if (wanted.address && !there)
-    batch += fmt::format("address add {} broadcast {} dev {}\n", to_string(*wanted.address), to_string(wanted.address->broadcast()),
-                         wanted.name);
+    batch += fmt::format("address add {} broadcast {} dev {}\n", to_string(*wanted.address),
+                         to_string(wanted.address->broadcast()), wanted.name);
 }
 
-/// No multicast snooping: nothing in the realm asks for group reports, so it would only lose VRRP and neighbour
-/// discovery.
+/// No multicast snooping: nothing in the realm asks for group reports, so it would only lose VRRP and
+/// neighbour discovery.
 std::string add_bridge(const std::string& name) {
-  return fmt::format("link add name {} address {} type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n", name,
-                     bridge_mac(name));
+  return fmt::format("link add name {} address {} type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n",
+                     name, bridge_mac(name));
 }
 
 void update_bridge(std::string& batch, const Interface& wanted, const Link* present) {
@@ -105,8 +114,8 @@ void update_bridge(std::string& batch, const Interface& wanted, const Link* pres
 }
 
 /// The bridge of a tap, made when it is that of a tag and not there yet.
-std::string bridge_for(const Tap& tap, const Link& bridge, const std::vector<Link>& present, std::set<std::string>& made,
-                       std::string& batch) {
+std::string bridge_for(const Tap& tap, const Link& bridge, const std::vector<Link>& present,
+                       std::set<std::string>& made, std::string& batch) {
   if (!tap.tag) return bridge.name;
   auto name = fmt::format("{}v{}", bridge.name, *tap.tag);
   if (find_link(present, name) == nullptr && made.insert(name).second)
@@ -121,11 +130,14 @@ std::vector<Link> parse_links(std::string_view json_text) {
   if (!value.is_array()) throw Error(Errc::protocol, "the output of 'ip' is not a list");
   std::vector<Link> links;
   for (const auto& item : value.get_array())
-    if (item.is_object() && item.get_object().contains("ifname")) links.push_back(read_link(item.get_object()));
+    if (item.is_object() && item.get_object().contains("ifname"))
+      links.push_back(read_link(item.get_object()));
   return links;
 }
 
-std::string tap_name(Vmid vmid, int card) { return fmt::format("tap{}i{}", vmid.value, card); }
+std::string tap_name(Vmid vmid, int card) {
+  return fmt::format("tap{}i{}", vmid.value, card);
+}
 
 std::optional<Vmid> vmid_of_tap(std::string_view name) {
   if (!name.starts_with("tap")) return std::nullopt;
@@ -157,7 +169,8 @@ std::string tap_batch(const std::vector<Tap>& taps, const std::vector<Link>& pre
     const auto master = bridge_for(tap, *bridge, present, made, batch);
     // Owned by the realm's root, who the machine's QEMU is too, so that it may attach without any capability.
     batch += fmt::format("tuntap add dev {} mode tap user 0{}\n", name, tap.queues > 1 ? " multi_queue" : "");
-    batch += fmt::format("link set dev {} mtu {} master {} up\n", name, tap.mtu.value_or(bridge->mtu), master);
+    batch +=
+        fmt::format("link set dev {} mtu {} master {} up\n", name, tap.mtu.value_or(bridge->mtu), master);
   }
   return batch;
 }

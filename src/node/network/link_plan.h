@@ -39,30 +39,31 @@ struct Tap {
   std::optional<int> tag;  ///< VLAN
 };
 
-/// "tap1001i0", Proxmox's own scheme; at most 15 characters as long as the card's number has one or two digits.
+/// "tap1001i0", Proxmox's own scheme; at most 15 characters as long as the card's number has one or two
+/// digits.
 std::string tap_name(Vmid vmid, int card);
 /// The machine of a tap's name; absent for other names.
 std::optional<Vmid> vmid_of_tap(std::string_view name);
 
-/// Lines for `ip -batch -`; "" when nothing is to be done. Throws Error(precondition) when a bridge that is to go
-/// still has machines on it.
+/// Lines for `ip -batch -`; "" when nothing is to be done. Throws Error(precondition) when a bridge that is
+/// to go still has machines on it.
 std::string bridge_batch(const NetworkConfig& wanted, const std::vector<Link>& present);
 
-/// Lines that (re)make the taps and attach them. A tagged tap goes to a bridge of its own kind, "vmbr0v7", as on a
-/// Proxmox bridge that is not VLAN aware: machines with the same tag reach each other and nobody else, and kernels
-/// without VLAN filtering will do. Throws Error(not_found) for a bridge that is not there.
+/// Lines that (re)make the taps and attach them. A tagged tap goes to a bridge of its own kind, "vmbr0v7", as
+/// on a Proxmox bridge that is not VLAN aware: machines with the same tag reach each other and nobody else,
+/// and kernels without VLAN filtering will do. Throws Error(not_found) for a bridge that is not there.
 std::string tap_batch(const std::vector<Tap>& taps, const std::vector<Link>& present);
 
 /// Lines that remove the given machine's taps (or, without a machine, those whose machine is not in `kept`).
 std::string remove_taps_of(Vmid vmid, const std::vector<Link>& present);
 std::string remove_taps_except(const std::set<Vmid>& kept, const std::vector<Link>& present);
 
-/// The packet rules: whatever leaves by the uplink does so under the realm's own address. Replaces earlier ones in
-/// one transaction. Ports published on the host will be `dnat` rules in the chain `published`.
+/// The packet rules: whatever leaves by the uplink does so under the realm's own address. Replaces earlier
+/// ones in one transaction. Ports published on the host will be `dnat` rules in the chain `published`.
 std::string nat_rules();
 
-/// A bridge's fixed hardware address. A bridge otherwise takes the lowest of its ports', so that the gateway's would
-/// change under running machines. Locally administered, the same in every realm.
+/// A bridge's fixed hardware address. A bridge otherwise takes the lowest of its ports', so that the
+/// gateway's would change under running machines. Locally administered, the same in every realm.
 std::string bridge_mac(std::string_view bridge);
 
 }  // namespace hlid::node::network
