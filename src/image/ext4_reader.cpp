@@ -44,7 +44,7 @@ std::optional<DirectoryEntry> parse_entry(const std::string& line) {
 
 std::optional<std::string> Ext4Reader::ask(const std::string& request) const {
   const auto target = fmt::format("{}?offset={}", region_.image.string(), region_.start.count);
-  const auto result = runner_.run({.argv = {"debugfs", "-R", request, target}});
+  const auto result = runner_.run({.argv = {"debugfs", "-R", request, target}, .output_limit = 128U << 20});
   if (result.ending == sys::Ending::not_started)
     throw Error(Errc::precondition, "'debugfs' cannot be started").with_hint("install the package e2fsprogs");
   if (contains(result.error_output, "File not found") || contains(result.error_output, "not a directory") ||

@@ -1,0 +1,56 @@
+#include "template/request.h"
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "sys/hash.h"
+#include "template/keyring.h"
+#include "template/release.h"
+
+namespace hlid::templates {
+namespace {
+
+// Raised whenever the same description gives another image.
+constexpr int kBuilderVersion = 1;
+
+void require(const std::string& value, const char* pattern, const char* what) {
+  if (!std::regex_match(value, std::regex(pattern))) throw Error(Errc::spec, "'{}' is not {}", value, what);
+}
+
+}  // namespace
+
+void check_request(const BuildRequest& request) {
+  find_release(request.image.os);
+  // Debian policy 5.6.7, and apt's "name/suite" and "name=version".
+  for (const auto& package : request.image.packages)
+    require(package, "[a-z0-9][a-z0-9+.-]+([=/][A-Za-z0-9.+:~-]+)?", "a package name");
+  require(request.image.locale, "C\\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\\.UTF-8)?(@[a-z]+)?", "a UTF-8 locale");
+  require(request.image.keyboard, "[a-z]{2,12}(:[a-z0-9_-]+)?",
+          "a keyboard layout, as in \"fr\" or \"de:nodeadkeys\"");
+  require(request.image.timezone, "[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", "a time zone");
+  require(request.access.user, "[a-z_][a-z0-9_-]{0,31}", "a user name");
+  if (request.access.user == "root") throw Error(Errc::spec, "'root' cannot be the user: root cannot log in");
+  if (!request.image.mirror.empty())
+    require(request.image.mirror, "(https?|file|ftp)://[^\\s\\[\\]]+", "the address of a mirror");
+  if (request.access.ssh_port < 1 || request.access.ssh_port > 65535)
+    throw Error(Errc::spec, "{} is not a port", request.access.ssh_port);
+}
+
+std::string content_key(const BuildRequest& request) {
+  const auto& release = find_release(request.image.os);
+  const std::set<std::string> packages(request.image.packages.begin(), request.image.packages.end());
+  json::array names;
+  for (const auto& package : packages) names.emplace_back(package);
+  const json::object canonical{{"builder", kBuilderVersion},         {"os", request.image.os},
+                               {"locale", request.image.locale},     {"keyboard", request.image.keyboard},
+                               {"timezone", request.image.timezone}, {"packages", names},
+                               {"mirror", request.image.mirror},     {"disk", request.image.disk.count},
+                               {"user", request.access.user},        {"ssh_port", request.access.ssh_port},
+                               {"keyring", keyring_digest(release)}};
+  return sys::sha256_hex(to_text(canonical));
+}
+
+}  // namespace hlid::templates
