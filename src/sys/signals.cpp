@@ -3,8 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <ctime>
-
 namespace hlid::sys {
 namespace {
 
@@ -23,13 +21,15 @@ SignalWatch::SignalWatch(std::function<void(int)> on_signal) {
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   thread_ = std::jthread([on_signal = std::move(on_signal), set](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      const timespec wait{0, 200'000'000};
-      const int signal = ::sigtimedwait(&set, nullptr, &wait);
-      if (signal > 0) on_signal(signal);
+      const int signal = ::sigwaitinfo(&set, nullptr);
+      if (signal > 0 && !stop.stop_requested()) on_signal(signal);
     }
   });
 }
 
-SignalWatch::~SignalWatch() = default;
+SignalWatch::~SignalWatch() {
+  thread_.request_stop();
+  ::pthread_kill(thread_.native_handle(), SIGHUP);  // only wakes the thread, which waits without a time limit
+}
 
 }  // namespace hlid::sys
