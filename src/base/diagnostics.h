@@ -19,6 +19,7 @@ struct Diagnostic {
   Position at;
   std::string message;
   std::string hint;  ///< one thing to do; may be empty
+  bool secret = false;  ///< the text at `at` is a secret: no excerpt shows the line from there on
 };
 
 /// All that is wrong with one input, collected rather than stopped at the first.
@@ -26,6 +27,8 @@ class Diagnostics {
  public:
   void error(Position at, std::string message, std::string hint = {});
   void warning(Position at, std::string message, std::string hint = {});
+  /// An error about a value that must not be shown.
+  void secret_error(Position at, std::string message, std::string hint = {});
   bool has_errors() const;
   const std::vector<Diagnostic>& all() const { return all_; }
 

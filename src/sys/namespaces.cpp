@@ -40,7 +40,8 @@ bool is_switched(const char* path, std::string_view value) {
 /// The usual reasons why an ordinary user gets no user namespace, each with the switch that rules it.
 std::string user_namespace_hint() {
   if (is_switched("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
-    return "AppArmor keeps user namespaces from this program; as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
+    return "AppArmor keeps user namespaces from this program; as root: sysctl -w "
+           "kernel.apparmor_restrict_unprivileged_userns=0";
   if (is_switched("/proc/sys/kernel/unprivileged_userns_clone", "0"))
     return "user namespaces are switched off; as root: sysctl -w kernel.unprivileged_userns_clone=1";
   if (is_switched("/proc/sys/user/max_user_namespaces", "0"))
@@ -50,7 +51,8 @@ std::string user_namespace_hint() {
 
 [[noreturn]] void refuse(std::string_view what) {
   const int failure = errno;
-  throw Error(Errc::precondition, "cannot make {}: {}", what, std::strerror(failure)).with_hint(user_namespace_hint());
+  throw Error(Errc::precondition, "cannot make {}: {}", what, std::strerror(failure))
+      .with_hint(user_namespace_hint());
 }
 
 void unshare_user() {
@@ -119,17 +121,16 @@ void bring_loopback_up() {
   ifreq request{};
   std::strncpy(request.ifr_name, "lo", IFNAMSIZ - 1);
   request.ifr_flags = IFF_UP;
-  if (!socket || ::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) throw system_error("cannot bring 'lo' up");
+  if (!socket || ::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0)
+    throw system_error("cannot bring 'lo' up");
 }
 
-void drop_capabilities() {
-  // An empty bounding set is enough: without it not even root gains a capability from an execve (capabilities(7)).
+void limit_capabilities(const std::set<int>& kept) {
+  // The bounding set is enough: without it not even root gains a capability from an execve (capabilities(7)).
   for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (!kept.contains(capability) && ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+      throw system_error("cannot drop capabilities");
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
-  if (::syscall(SYS_capset, &header, none) != 0) throw system_error("cannot drop capabilities");
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 

@@ -9,7 +9,8 @@
 namespace hlid::sys {
 
 std::optional<std::string> find_program(std::string_view name) {
-  const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
+  const char* path =
+      std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
   auto folders = split_list(path == nullptr ? "/usr/bin:/bin" : path, ":");
   folders.insert(folders.end(), {"/usr/local/sbin", "/usr/sbin", "/sbin"});
   for (const auto& folder : folders) {

@@ -16,12 +16,14 @@
 namespace hlid::node::config {
 namespace {
 
-constexpr std::uint32_t kWatched = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB;
+constexpr std::uint32_t kWatched =
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB;
 
 /// "100.conf" -> 100; temporary files and others are not machines.
 std::optional<Vmid> vmid_of(std::string_view name) {
   constexpr std::string_view kSuffix = ".conf";
-  if (name.size() <= kSuffix.size() || name.substr(name.size() - kSuffix.size()) != kSuffix) return std::nullopt;
+  if (name.size() <= kSuffix.size() || name.substr(name.size() - kSuffix.size()) != kSuffix)
+    return std::nullopt;
   return parse_vmid(name.substr(0, name.size() - kSuffix.size()));
 }
 
@@ -43,13 +45,16 @@ void VmLock::release() {
 ConfigStore::ConfigStore(Options options) : options_(std::move(options)) {
   sys::make_folder(options_.folder, 0700);
   inotify_ = sys::UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (inotify_ && ::inotify_add_watch(inotify_.get(), options_.folder.c_str(), kWatched) < 0) inotify_.reset();
+  if (inotify_ && ::inotify_add_watch(inotify_.get(), options_.folder.c_str(), kWatched) < 0)
+    inotify_.reset();
   // Without inotify (its instances are limited per user) every access looks at the folder itself.
   const std::lock_guard guard(table_mutex_);
   rescan();
 }
 
-std::filesystem::path ConfigStore::path_of(Vmid vmid) const { return options_.folder / (to_string(vmid) + ".conf"); }
+std::filesystem::path ConfigStore::path_of(Vmid vmid) const {
+  return options_.folder / (to_string(vmid) + ".conf");
+}
 
 StoredVmPtr ConfigStore::find(Vmid vmid) const {
   const std::lock_guard guard(table_mutex_);
@@ -60,8 +65,8 @@ StoredVmPtr ConfigStore::find(Vmid vmid) const {
 
 StoredVmPtr ConfigStore::require(Vmid vmid) const {
   if (auto vm = find(vmid)) return vm;
-  throw wire::failure(fmt::format("Configuration file 'nodes/{}/qemu-server/{}.conf' does not exist", options_.node,
-                                  vmid.value));
+  throw wire::failure(fmt::format("Configuration file 'nodes/{}/qemu-server/{}.conf' does not exist",
+                                  options_.node, vmid.value));
 }
 
 std::vector<StoredVmPtr> ConfigStore::all() const {
@@ -114,8 +119,9 @@ void ConfigStore::reload(Vmid vmid) const {
     if (table_.erase(vmid) != 0) ++generation_;
     return;
   }
-  const Signature signature{static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec,
-                            info.st_size, info.st_ino};
+  const Signature signature{
+      static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_size,
+      info.st_ino};
   Known& known = table_[vmid];
   if (known.vm != nullptr && known.signature == signature) return;
   const auto text = sys::read_file_if_exists(path_of(vmid), 4U << 20);

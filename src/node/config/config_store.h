@@ -1,9 +1,11 @@
-// All machine configuration files of the node: an in-memory table of a folder that is ours but that people may edit.
+// All machine configuration files of the node: an in-memory table of a folder that is ours but that people
+// may edit.
 //
-// Contract: reads cost no system call beyond one non-blocking read of an inotify descriptor, and see hand edits at
-// once; a value once handed out never changes (shared, immutable). Writes are durable and atomic, and need the
-// machine's lock. The lock is the one of Proxmox's `lock-VMID.conf`: every verb that changes a machine holds it,
-// long ones (shutdown, clone) for their whole time, and the others wait ten seconds before they give up.
+// Contract: reads cost no system call beyond one non-blocking read of an inotify descriptor, and see hand
+// edits at once; a value once handed out never changes (shared, immutable). Writes are durable and atomic,
+// and need the machine's lock. The lock is the one of Proxmox's `lock-VMID.conf`: every verb that changes a
+// machine holds it, long ones (shutdown, clone) for their whole time, and the others wait ten seconds before
+// they give up.
 #pragma once
 
 #include <chrono>
@@ -103,9 +105,9 @@ class ConfigStore {
   };
 
   void unlock(Vmid vmid);
-  void refresh() const;                 // with table_mutex_ held
-  void rescan() const;                  // with table_mutex_ held
-  void reload(Vmid vmid) const;         // with table_mutex_ held
+  void refresh() const;          // with table_mutex_ held
+  void rescan() const;           // with table_mutex_ held
+  void reload(Vmid vmid) const;  // with table_mutex_ held
   StoredVmPtr put(Vmid vmid, const std::string& text);
 
   Options options_;

@@ -1,7 +1,8 @@
-// Proxmox VE's "section config" text (`storage.cfg`): paragraphs of `TYPE: ID` followed by indented `KEY VALUE` lines.
+// Proxmox VE's "section config" text (`storage.cfg`): paragraphs of `TYPE: ID` followed by indented `KEY
+// VALUE` lines.
 //
-// Contract: parse(print(x)) == x when no value has a line break; order of sections and of keys is kept. Unknown types
-// and keys are kept as they are: what they mean is the storage module's business.
+// Contract: parse(print(x)) == x when no value has a line break; order of sections and of keys is kept.
+// Unknown types and keys are kept as they are: what they mean is the storage module's business.
 #pragma once
 
 #include <string>
@@ -32,7 +33,8 @@ struct SectionFile {
   bool operator==(const SectionFile&) const = default;
 };
 
-/// Never throws: lines that fit nowhere are left out. A later section with the same id replaces the earlier one.
+/// Never throws: lines that fit nowhere are left out. A later section with the same id replaces the earlier
+/// one.
 SectionFile parse_section_file(std::string_view text);
 std::string print_section_file(const SectionFile& file);
 

@@ -109,7 +109,8 @@ void print_users(std::string& out, const UserCfg& cfg) {
   // root@pam comes first, as Proxmox writes it.
   std::vector<std::string_view> order;
   for (const auto& [id, user] : cfg.users) order.push_back(id);
-  std::stable_sort(order.begin(), order.end(), [](auto a, auto b) { return a == "root@pam" && b != "root@pam"; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](auto a, auto b) { return a == "root@pam" && b != "root@pam"; });
   for (const auto id : order) {
     const auto& u = cfg.users.find(id)->second;
     out += "user:" + std::string(id) + ":" + (u.enable ? "1" : "0") + ":" + std::to_string(u.expire) + ":" +
@@ -127,10 +128,11 @@ void print_acl(std::string& out, const UserCfg& cfg) {
   std::map<std::tuple<std::string, std::string, bool>, Names> lines;
   for (const auto& a : cfg.acl) lines[{a.path, a.role, a.propagate}].insert(a.who);
   std::map<std::tuple<std::string, bool, std::string>, Names> by_who;
-  for (const auto& [key, who] : lines) by_who[{std::get<0>(key), std::get<2>(key), join(who)}].insert(std::get<1>(key));
+  for (const auto& [key, who] : lines)
+    by_who[{std::get<0>(key), std::get<2>(key), join(who)}].insert(std::get<1>(key));
   for (const auto& [key, roles] : by_who) {
-    out += "acl:" + std::string(std::get<1>(key) ? "1" : "0") + ":" + std::get<0>(key) + ":" + std::get<2>(key) + ":" +
-           join(roles) + ":\n";
+    out += "acl:" + std::string(std::get<1>(key) ? "1" : "0") + ":" + std::get<0>(key) + ":" +
+           std::get<2>(key) + ":" + join(roles) + ":\n";
   }
 }
 
@@ -154,7 +156,8 @@ std::string print_user_cfg(const UserCfg& cfg) {
   }
   out += "\n";
   for (const auto& [id, p] : cfg.pools) {
-    out += "pool:" + id + ":" + encode_comment(p.comment) + ":" + join(p.vms) + ":" + join(p.storages) + ":\n";
+    out +=
+        "pool:" + id + ":" + encode_comment(p.comment) + ":" + join(p.vms) + ":" + join(p.storages) + ":\n";
   }
   out += "\n";
   for (const auto& [id, privileges] : cfg.roles) out += "role:" + id + ":" + join(privileges) + ":\n";

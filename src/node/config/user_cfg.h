@@ -1,7 +1,8 @@
-// `user.cfg`: users, tokens, groups, pools, roles and access control, in Proxmox VE's colon format, as plain data.
+// `user.cfg`: users, tokens, groups, pools, roles and access control, in Proxmox VE's colon format, as plain
+// data.
 //
-// Contract: a file that the real Proxmox wrote prints back byte for byte; parse(print(x)) == x for names without `:`.
-// No secret is in it (token secrets live in priv/token.cfg, passwords in priv/shadow.cfg).
+// Contract: a file that the real Proxmox wrote prints back byte for byte; parse(print(x)) == x for names
+// without `:`. No secret is in it (token secrets live in priv/token.cfg, passwords in priv/shadow.cfg).
 #pragma once
 
 #include <cstdint>

@@ -6,9 +6,15 @@
 namespace hlid::node::config {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
+bool is_lower(char c) {
+  return c >= 'a' && c <= 'z';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::string_view trim_right(std::string_view s) {
   while (!s.empty() && (is_space(s.back()) || s.back() == '\n')) s.remove_suffix(1);
@@ -44,8 +50,8 @@ struct Line {
   std::string_view value;
 };
 
-/// `key: value`. The value of a line with nothing but blanks after the colon is the last blank (a machine without
-/// disks has `boot: `, which Proxmox reads back as one blank).
+/// `key: value`. The value of a line with nothing but blanks after the colon is the last blank (a machine
+/// without disks has `boot: `, which Proxmox reads back as one blank).
 std::optional<Line> split_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !is_key(line.substr(0, colon))) return std::nullopt;
@@ -201,13 +207,15 @@ bool Section::erase(std::string_view key) {
 }
 
 const PendingDelete* VmConfig::deletion(std::string_view key) const {
-  const auto at = std::find_if(deletions.begin(), deletions.end(), [key](const auto& d) { return d.key == key; });
+  const auto at =
+      std::find_if(deletions.begin(), deletions.end(), [key](const auto& d) { return d.key == key; });
   return at != deletions.end() ? &*at : nullptr;
 }
 
 void VmConfig::add_deletion(std::string_view key, bool force) {
   drop_deletion(key);
-  const auto at = std::find_if(deletions.begin(), deletions.end(), [key](const auto& d) { return d.key > key; });
+  const auto at =
+      std::find_if(deletions.begin(), deletions.end(), [key](const auto& d) { return d.key > key; });
   deletions.insert(at, PendingDelete{std::string(key), force});
 }
 

@@ -1,9 +1,9 @@
 // The machine configuration file in Proxmox VE's own format (`qemu-server/100.conf`), as plain data.
 //
-// Contract: parse(print(c)) == c for every config whose values survive the file format, and a file that the real
-// Proxmox wrote prints back byte for byte. Values are kept as raw text; what they mean is known elsewhere.
-// Sources: facts of the file format in the Proxmox VE reference manual, appendix "Configuration file format", and
-// recorded files (tests/contract/data/*.conf.txt).
+// Contract: parse(print(c)) == c for every config whose values survive the file format, and a file that the
+// real Proxmox wrote prints back byte for byte. Values are kept as raw text; what they mean is known
+// elsewhere. Sources: facts of the file format in the Proxmox VE reference manual, appendix "Configuration
+// file format", and recorded files (tests/contract/data/*.conf.txt).
 #pragma once
 
 #include <optional>
@@ -14,7 +14,8 @@
 
 namespace hlid::node::config {
 
-/// Keys and values of one section, sorted by key. The key `description` holds decoded text (may have several lines).
+/// Keys and values of one section, sorted by key. The key `description` holds decoded text (may have several
+/// lines).
 class Section {
  public:
   using Entry = std::pair<std::string, std::string>;
@@ -39,7 +40,8 @@ class Section {
   std::vector<Entry> entries_;
 };
 
-/// One key that waits in [PENDING] to be removed; `force` destroys the volume instead of keeping it as unusedN.
+/// One key that waits in [PENDING] to be removed; `force` destroys the volume instead of keeping it as
+/// unusedN.
 struct PendingDelete {
   std::string key;
   bool force = false;
@@ -61,7 +63,9 @@ struct VmConfig {
   std::vector<NamedSection> snapshots;   // sorted by name
 
   const std::string* find(std::string_view key) const { return main.find(key); }
-  std::string get(std::string_view key, std::string_view fallback = {}) const { return main.get(key, fallback); }
+  std::string get(std::string_view key, std::string_view fallback = {}) const {
+    return main.get(key, fallback);
+  }
   bool has_pending() const { return !pending.empty() || !deletions.empty(); }
   /// The deletion that waits for `key`, or nullptr.
   const PendingDelete* deletion(std::string_view key) const;
@@ -75,7 +79,8 @@ struct VmConfig {
   bool operator==(const VmConfig&) const = default;
 };
 
-/// Reads a file. Lines that are not understood are left out, as Proxmox does (it warns and goes on); never throws.
+/// Reads a file. Lines that are not understood are left out, as Proxmox does (it warns and goes on); never
+/// throws.
 VmConfig parse_vm_config(std::string_view text);
 /// The file's text; sections in Proxmox's order: main, PENDING, special ones, snapshots.
 std::string print_vm_config(const VmConfig& config);

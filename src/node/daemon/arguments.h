@@ -1,4 +1,5 @@
-// The command line of hlid-node: few options, read by hand, because the program is internal but for a handful of words.
+// The command line of hlid-node: few options, read by hand, because the program is internal but for a handful
+// of words.
 #pragma once
 
 #include <map>
@@ -11,7 +12,8 @@ namespace hlid::node::daemon {
 /// `--name value` pairs, `--switch`es and the words between them; all after a lone `--` are words.
 class Arguments {
  public:
-  /// `options` take a value, `switches` none. Throws Error(usage) for others, or for an option without its value.
+  /// `options` take a value, `switches` none. Throws Error(usage) for others, or for an option without its
+  /// value.
   Arguments(const std::vector<std::string>& given, const std::vector<std::string>& options,
             const std::vector<std::string>& switches = {});
 

@@ -1,5 +1,5 @@
-// hlid-node: the embedded node. `daemon` is the service; the other words are small programs that it, or `hlid`,
-// starts. Those that join namespaces must run before any thread exists.
+// hlid-node: the embedded node. `daemon` is the service; the other words are small programs that it, or
+// `hlid`, starts. Those that join namespaces must run before any thread exists.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -29,7 +29,8 @@ sys::ProcessId parse_process(const std::string& text) {
 /// enter PID:START [--keep-capabilities] -- PROGRAM ARGUMENT…
 int enter(const std::vector<std::string>& given) {
   const Arguments arguments(given, {}, {"keep-capabilities"});
-  if (arguments.words().size() < 2) throw Error(Errc::usage, "usage: hlid-node enter PID:START -- PROGRAM ARGUMENT…");
+  if (arguments.words().size() < 2)
+    throw Error(Errc::usage, "usage: hlid-node enter PID:START -- PROGRAM ARGUMENT…");
   const std::vector<std::string> argv(arguments.words().begin() + 1, arguments.words().end());
   network::enter_realm(parse_process(arguments.words().front()), arguments.has("keep-capabilities"), argv);
 }
@@ -39,7 +40,8 @@ int dial(const std::vector<std::string>& given) {
   arguments.expect_words(2, "dial --home HOME --node NAME ADDRESS PORT");
   const std::filesystem::path home = arguments.option("home").value_or(sys::hlid_home().string());
   const auto port = parse_number(arguments.words()[1], 1, 65535, "port");
-  network::dial(home / "nodes" / arguments.required("node"), arguments.words()[0], static_cast<std::uint16_t>(port));
+  network::dial(home / "nodes" / arguments.required("node"), arguments.words()[0],
+                static_cast<std::uint16_t>(port));
   return 0;
 }
 
@@ -62,9 +64,12 @@ int report(const Error& error) {
   if (!error.hint().empty()) std::fprintf(stderr, "fix: %s\n", error.hint().c_str());
   switch (error.code()) {
     case Errc::usage:
-    case Errc::spec: return 2;
-    case Errc::denied: return 3;
-    case Errc::precondition: return 4;
+    case Errc::spec:
+      return 2;
+    case Errc::denied:
+      return 3;
+    case Errc::precondition:
+      return 4;
     case Errc::failed:
     case Errc::not_found:
     case Errc::conflict:
@@ -72,7 +77,8 @@ int report(const Error& error) {
     case Errc::interrupted:
     case Errc::io:
     case Errc::protocol:
-    case Errc::unsupported: break;
+    case Errc::unsupported:
+      break;
   }
   return 1;
 }
@@ -84,8 +90,9 @@ int main(int argc, char** argv) {
   using namespace hlid;
   const std::vector<std::string> words(argv + 1, argv + argc);
   try {
-    return node::daemon::run(words.empty() ? "" : words.front(),
-                             words.empty() ? words : std::vector<std::string>(words.begin() + 1, words.end()));
+    return node::daemon::run(
+        words.empty() ? "" : words.front(),
+        words.empty() ? words : std::vector<std::string>(words.begin() + 1, words.end()));
   } catch (const Error& error) {
     return node::daemon::report(error);
   } catch (const std::exception& error) {

@@ -19,13 +19,15 @@ namespace {
 
 void set_sysctl(const char* path, std::string_view value) {
   const sys::UniqueFd fd(::open(path, O_WRONLY | O_CLOEXEC));
-  if (!fd || ::write(fd.get(), value.data(), value.size()) < 0) throw system_error(fmt::format("cannot set '{}'", path));
+  if (!fd || ::write(fd.get(), value.data(), value.size()) < 0)
+    throw system_error(fmt::format("cannot set '{}'", path));
 }
 
 void set_up_namespace() {
   sys::bring_loopback_up();
   set_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
-  // Where br_netfilter is loaded for the host's own ends, frames between machines must not pass the packet rules.
+  // Where br_netfilter is loaded for the host's own ends, frames between machines must not pass the packet
+  // rules.
   if (std::filesystem::exists("/proc/sys/net/bridge/bridge-nf-call-iptables"))
     set_sysctl("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
 }
@@ -75,7 +77,9 @@ std::optional<pid_t> pid_of(const std::filesystem::path& folder) {
 
 }  // namespace
 
-std::string realm_mark(const std::string& id) { return "hlid:" + id; }
+std::string realm_mark(const std::string& id) {
+  return "hlid:" + id;
+}
 
 sys::ProcessId start_anchor(const sys::Namespaces* existing, bool user_namespace) {
   Pipe report = make_pipe();

@@ -62,6 +62,7 @@ sys::ProcessId start_child(const std::vector<std::string>& argv, const ChildOpti
     if (options.inside != nullptr) options.inside->enter();
     if (options.output >= 0) ::dup2(options.output, STDOUT_FILENO);
     if (options.kept_fd >= 0) ::fcntl(options.kept_fd, F_SETFD, 0);
+    if (options.capabilities) sys::limit_capabilities(*options.capabilities);
     die_with(parent);
     return execute(argv);
   });

@@ -12,8 +12,11 @@ namespace hlid::node::network {
 namespace {
 
 bool is_host_name(std::string_view name) {
-  const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.'; };
-  return !name.empty() && name.size() <= 253 && std::ranges::all_of(name, allowed) && name.front() != '-' && name.front() != '.';
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.';
+  };
+  return !name.empty() && name.size() <= 253 && std::ranges::all_of(name, allowed) && name.front() != '-' &&
+         name.front() != '.';
 }
 
 bool is_mac(std::string_view mac) {
@@ -30,14 +33,14 @@ std::string names_of(const Host& host) {
   return fmt::format("{}.{} {}", name, to_lower(host.domain), name);
 }
 
-/// The last quarter of the network but for its end: .192-.254 of a /24. Machines with a static address there keep it,
-/// because dnsmasq gives out no address that a host entry names.
+/// The last quarter of the network but for its end: .192-.254 of a /24. Machines with a static address there
+/// keep it, because dnsmasq gives out no address that a host entry names.
 std::string dhcp_range(const Interface& bridge) {
   const auto& cidr = *bridge.address;
   const auto last = cidr.broadcast().value - 1;
   const auto first = cidr.network().value + (cidr.broadcast().value - cidr.network().value + 1) / 4 * 3;
-  return fmt::format("dhcp-range=set:{},{},{},{},12h\n", bridge.name, to_string(Ipv4{first}), to_string(Ipv4{last}),
-                     to_string(cidr.netmask()));
+  return fmt::format("dhcp-range=set:{},{},{},{},12h\n", bridge.name, to_string(Ipv4{first}),
+                     to_string(Ipv4{last}), to_string(cidr.netmask()));
 }
 
 }  // namespace
@@ -45,7 +48,8 @@ std::string dhcp_range(const Interface& bridge) {
 std::string hosts_file(const std::vector<Host>& hosts) {
   std::string text;
   for (const auto& host : hosts)
-    if (host.address && is_host_name(host.name)) text += fmt::format("{} {}\n", to_string(*host.address), names_of(host));
+    if (host.address && is_host_name(host.name))
+      text += fmt::format("{} {}\n", to_string(*host.address), names_of(host));
   return text;
 }
 
@@ -61,9 +65,10 @@ std::string dhcp_hosts_file(const std::vector<Host>& hosts) {
 }
 
 std::string dnsmasq_config(const NetworkConfig& network, const std::string& folder) {
-  // user=root: there may be nobody else in the realm's user namespace, and the files are for their owner only.
+  // no-daemon also keeps it from becoming another user: there may be none in the realm's user namespace, and
+  // its files are for their owner only. It runs with few capabilities instead (holder.cpp).
   std::string text = fmt::format(
-      "keep-in-foreground\nlog-facility=-\npid-file=\nuser=root\ngroup=root\n"
+      "no-daemon\nlog-facility=-\n"
       "no-resolv\nno-hosts\nserver={}\ndomain-needed\nbogus-priv\ncache-size=1000\n"
       "addn-hosts={}/hosts\ndhcp-hostsfile={}/dhcp-hosts\ndhcp-leasefile={}/leases\ndhcp-authoritative\n"
       "bind-dynamic\nexcept-interface={}\n",

@@ -1,5 +1,5 @@
-// The realm's name service: dnsmasq's files as pure functions. It answers for the machines by name, forwards all else
-// through the uplink, and gives addresses by DHCP to machines that ask.
+// The realm's name service: dnsmasq's files as pure functions. It answers for the machines by name, forwards
+// all else through the uplink, and gives addresses by DHCP to machines that ask.
 #pragma once
 
 #include <optional>
@@ -13,14 +13,14 @@ namespace hlid::node::network {
 
 /// One network card of a machine as its configuration describes it.
 struct Host {
-  std::string name;               ///< the machine's name
-  std::string domain;             ///< its search domain, or ""
+  std::string name;    ///< the machine's name
+  std::string domain;  ///< its search domain, or ""
   std::string mac;
-  std::optional<Ipv4> address;    ///< static (ipconfigN); absent: it asks DHCP
+  std::optional<Ipv4> address;  ///< static (ipconfigN); absent: it asks DHCP
 };
 
-/// hosts(5): each machine with an address, by short name and with its domain. Names that are not host names are left
-/// out: they would be read as something else.
+/// hosts(5): each machine with an address, by short name and with its domain. Names that are not host names
+/// are left out: they would be read as something else.
 std::string hosts_file(const std::vector<Host>& hosts);
 /// dnsmasq(8), --dhcp-hostsfile: a machine that asks gets its own address and name.
 std::string dhcp_hosts_file(const std::vector<Host>& hosts);

@@ -1,6 +1,7 @@
 #include "node/network/holder.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -31,6 +32,8 @@ constexpr auto kLongestDelay = std::chrono::seconds(30);
 constexpr auto kSteady = std::chrono::seconds(60);  ///< who ran that long is restarted at once again
 constexpr int kUplinkPatience = 5000;               ///< milliseconds
 constexpr std::string_view kReady = "ready";
+/// For port 53, and for DHCP's packets to machines without an address yet.
+const std::set<int> kDnsCapabilities{CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW};
 
 /// One supervised program: running, or due to be started again.
 struct Service {
@@ -47,7 +50,8 @@ struct Service {
   }
   void has_ended() {
     const auto now = Clock::now();
-    delay = now - started > kSteady ? kFirstDelay : std::min<std::chrono::milliseconds>(delay * 2, kLongestDelay);
+    delay =
+        now - started > kSteady ? kFirstDelay : std::min<std::chrono::milliseconds>(delay * 2, kLongestDelay);
     process.reset();
     due = now + delay;
   }
@@ -153,7 +157,8 @@ void Holder::start_dns() {
     return;
   }
   dns_config_ = sys::read_file(files_.dnsmasq());
-  dns_.has_started(start_child({*program, "--conf-file=" + files_.dnsmasq().string()}, {.inside = &*namespaces_}));
+  dns_.has_started(start_child({*program, "--conf-file=" + files_.dnsmasq().string()},
+                               {.inside = &*namespaces_, .capabilities = kDnsCapabilities}));
 }
 
 /// Host entries are read again on SIGHUP; all else only at the start (dnsmasq(8), NOTES).
@@ -182,7 +187,8 @@ void Holder::on_end(pid_t pid, int status) {
 
 void Holder::reap() {
   int status = 0;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) on_end(pid, status);
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG))
+    on_end(pid, status);
 }
 
 void Holder::restart_due() {
@@ -249,7 +255,8 @@ int holder_body(const RealmFiles& files, sys::UniqueFd report) {
     detach(files);
     holder.begin();
   } catch (const Error& error) {
-    tell(report, fmt::format("{}\n{}", error.what(), error.hint().empty() ? "" : "fix: " + error.hint() + "\n"));
+    tell(report,
+         fmt::format("{}\n{}", error.what(), error.hint().empty() ? "" : "fix: " + error.hint() + "\n"));
     return 1;
   }
   tell(report, std::string(kReady));

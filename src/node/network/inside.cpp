@@ -22,7 +22,9 @@ namespace {
 
 void join(const sys::ProcessId& anchor) {
   const auto namespaces = sys::Namespaces::of(anchor);
-  if (!namespaces) throw Error(Errc::precondition, "the realm of process {} is not there", anchor.pid).with_hint("hlid node start");
+  if (!namespaces)
+    throw Error(Errc::precondition, "the realm of process {} is not there", anchor.pid)
+        .with_hint("hlid node start");
   namespaces->enter();
 }
 
@@ -42,7 +44,8 @@ sys::UniqueFd connect_to(const std::string& address, std::uint16_t port) {
   return socket;
 }
 
-/// One direction: reads only when all of the last piece is written, so neither side can make the other one wait.
+/// One direction: reads only when all of the last piece is written, so neither side can make the other one
+/// wait.
 class Flow {
  public:
   Flow(int from, int to) : from_(from), to_(to) {}
@@ -98,7 +101,7 @@ void splice(int socket) {
 
 void enter_realm(const sys::ProcessId& anchor, bool keep_capabilities, const std::vector<std::string>& argv) {
   join(anchor);
-  if (!keep_capabilities) sys::drop_capabilities();
+  if (!keep_capabilities) sys::limit_capabilities();
   auto arguments = argv;
   std::vector<char*> pointers;
   for (auto& argument : arguments) pointers.push_back(argument.data());
@@ -109,11 +112,14 @@ void enter_realm(const sys::ProcessId& anchor, bool keep_capabilities, const std
 
 void dial(const std::filesystem::path& node_folder, const std::string& address, std::uint16_t port) {
   const auto state = read_realm_state(realm_files(node_folder));
-  if (!state) throw Error(Errc::precondition, "the node in '{}' has no realm", node_folder.string()).with_hint("hlid node start");
+  if (!state)
+    throw Error(Errc::precondition, "the node in '{}' has no realm", node_folder.string())
+        .with_hint("hlid node start");
   join(state->anchor);
   ::signal(SIGPIPE, SIG_IGN);
   const auto socket = connect_to(address, port);
-  for (const int fd : {socket.get(), STDIN_FILENO, STDOUT_FILENO}) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  for (const int fd : {socket.get(), STDIN_FILENO, STDOUT_FILENO})
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
   splice(socket.get());
 }
 

@@ -12,7 +12,8 @@ namespace hlid::node::network {
 namespace {
 
 constexpr std::string_view kHeader =
-    "# The bridges of this node, in the format of ifupdown. Written by hlid-node; lines it does not know are kept,\n"
+    "# The bridges of this node, in the format of ifupdown. Written by hlid-node; lines it does not know are "
+    "kept,\n"
     "# but blank lines and comments outside of a stanza are not.\n\n";
 
 /// Splits at the first run of blanks: "bridge-ports none" is {"bridge-ports", "none"}.
@@ -20,14 +21,6 @@ std::pair<std::string, std::string> key_and_value(std::string_view line) {
   const auto blank = line.find_first_of(" \t");
   if (blank == std::string_view::npos) return {std::string(line), ""};
   return {std::string(line.substr(0, blank)), std::string(trim(line.substr(blank)))};
-}
-
-int netmask_length(std::string_view text) {
-  for (int length = 0; length <= 32; ++length) {
-    const auto mask = Cidr{{}, length}.netmask();
-    if (text == std::to_string(length) || text == to_string(mask)) return length;
-  }
-  throw Error(Errc::usage, "'{}' is not a netmask", text);
 }
 
 int integer(std::string_view text, std::string_view what) {
@@ -48,6 +41,12 @@ void read_address(Interface& interface, const std::string& value) {
   }
 }
 
+void read_netmask(Interface& interface, const std::string& value) {
+  const auto prefix = prefix_of_netmask(value);
+  if (!prefix) throw Error(Errc::usage, "'{}' is not a netmask", value);
+  interface.address = Cidr{interface.address ? interface.address->address : Ipv4{}, *prefix};
+}
+
 void read_gateway(Interface& interface, const std::string& value) {
   interface.gateway = parse_ipv4(value);
   if (!interface.gateway) throw Error(Errc::usage, "gateway '{}' is not an IPv4 address", value);
@@ -57,16 +56,26 @@ void read_gateway(Interface& interface, const std::string& value) {
 void read_option(Interface& interface, std::string_view line) {
   const auto [key, value] = key_and_value(line);
   const auto name = replace_all(key, "_", "-");
-  if (name == "address") read_address(interface, value);
-  else if (name == "netmask") interface.address = Cidr{interface.address ? interface.address->address : Ipv4{}, netmask_length(value)};
-  else if (name == "gateway") read_gateway(interface, value);
-  else if (name == "bridge-ports") interface.bridge_ports = value == "none" ? "" : value;
-  else if (name == "bridge-stp") interface.bridge_stp = value;
-  else if (name == "bridge-fd") interface.bridge_fd = value;
-  else if (name == "bridge-vlan-aware") interface.bridge_vlan_aware = value == "yes";
-  else if (name == "bridge-vids") interface.bridge_vids = value;
-  else if (name == "mtu") interface.mtu = integer(value, "mtu");
-  else interface.options.emplace_back(line);
+  if (name == "address")
+    read_address(interface, value);
+  else if (name == "netmask")
+    read_netmask(interface, value);
+  else if (name == "gateway")
+    read_gateway(interface, value);
+  else if (name == "bridge-ports")
+    interface.bridge_ports = value == "none" ? "" : value;
+  else if (name == "bridge-stp")
+    interface.bridge_stp = value;
+  else if (name == "bridge-fd")
+    interface.bridge_fd = value;
+  else if (name == "bridge-vlan-aware")
+    interface.bridge_vlan_aware = value == "yes";
+  else if (name == "bridge-vids")
+    interface.bridge_vids = value;
+  else if (name == "mtu")
+    interface.mtu = integer(value, "mtu");
+  else
+    interface.options.emplace_back(line);
 }
 
 /// Reads the file line by line; the state is the stanza that the next option line belongs to.
@@ -93,7 +102,8 @@ class Reader {
       auto_.insert(auto_.end(), words.begin() + 1, words.end());
     } else if (words.front() == "iface") {
       begin_stanza(words);
-    } else if (words.front() == "source" || words.front() == "source-directory" || words.front() == "mapping") {
+    } else if (words.front() == "source" || words.front() == "source-directory" ||
+               words.front() == "mapping") {
       throw Error(Errc::usage, "'{}' is not supported here", words.front());
     } else if (stanza_.empty()) {
       throw Error(Errc::usage, "'{}' belongs to no interface", line);
@@ -170,14 +180,19 @@ std::string print_interface(const Interface& interface) {
 
 void validate_name(const Interface& interface) {
   const auto& name = interface.name;
-  const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.'; };
-  if (name.size() < 2 || name.size() > 15 || !std::ranges::all_of(name, allowed) || name.front() == '-' || name.front() == '.')
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+  };
+  if (name.size() < 2 || name.size() > 15 || !std::ranges::all_of(name, allowed) || name.front() == '-' ||
+      name.front() == '.')
     throw Error(Errc::usage, "'{}' is not an interface name", name);
   if (interface.is_bridge() && (name == kUplinkName || name.starts_with("tap")))
     throw Error(Errc::usage, "the name '{}' is kept for the node itself", name);
 }
 
-bool overlap(const Cidr& a, const Cidr& b) { return a.contains(b.network()) || b.contains(a.network()); }
+bool overlap(const Cidr& a, const Cidr& b) {
+  return a.contains(b.network()) || b.contains(a.network());
+}
 
 }  // namespace
 
@@ -193,7 +208,8 @@ Interface* NetworkConfig::find(std::string_view name) {
 
 std::vector<Interface> NetworkConfig::bridges() const {
   std::vector<Interface> result;
-  std::ranges::copy_if(interfaces, std::back_inserter(result), [](const Interface& i) { return i.is_bridge() && i.autostart; });
+  std::ranges::copy_if(interfaces, std::back_inserter(result),
+                       [](const Interface& i) { return i.is_bridge() && i.autostart; });
   return result;
 }
 
@@ -209,7 +225,15 @@ NetworkConfig default_network() {
   }};
 }
 
-NetworkConfig parse_interfaces(std::string_view text) { return Reader().read(text); }
+std::optional<int> prefix_of_netmask(std::string_view text) {
+  for (int prefix = 0; prefix <= 32; ++prefix)
+    if (text == std::to_string(prefix) || text == to_string(Cidr{{}, prefix}.netmask())) return prefix;
+  return std::nullopt;
+}
+
+NetworkConfig parse_interfaces(std::string_view text) {
+  return Reader().read(text);
+}
 
 std::string print_interfaces(const NetworkConfig& config) {
   std::string out(kHeader);
@@ -223,12 +247,12 @@ void validate(const NetworkConfig& config) {
   for (auto bridge = bridges.begin(); bridge != bridges.end(); ++bridge) {
     if (!bridge->address) continue;
     if (overlap(*bridge->address, uplink_network()))
-      throw Error(Errc::usage, "the network {} of '{}' is the one the node's uplink uses ({})", to_string(*bridge->address),
-                  bridge->name, to_string(uplink_network()));
+      throw Error(Errc::usage, "the network {} of '{}' is the one the node's uplink uses ({})",
+                  to_string(*bridge->address), bridge->name, to_string(uplink_network()));
     for (auto other = bridges.begin(); other != bridge; ++other)
       if (other->address && overlap(*bridge->address, *other->address))
-        throw Error(Errc::usage, "the networks of '{}' and '{}' overlap ({} and {})", other->name, bridge->name,
-                    to_string(*other->address), to_string(*bridge->address));
+        throw Error(Errc::usage, "the networks of '{}' and '{}' overlap ({} and {})", other->name,
+                    bridge->name, to_string(*other->address), to_string(*bridge->address));
   }
 }
 

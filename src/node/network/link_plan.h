@@ -1,5 +1,5 @@
-// What `ip`, `bridge` and `nft` are to be told so that the realm looks as the node's configuration says: pure functions
-// from what is wanted and what is there to the text of their batch modes (ip(8) -batch, bridge(8) -batch, nft(8) -f).
+// What `ip` and `nft` are to be told so that the realm looks as the node's configuration says: pure functions
+// from what is wanted and what is there to the text of their batch modes (ip(8) -batch, nft(8) -f).
 #pragma once
 
 #include <optional>
@@ -23,7 +23,6 @@ struct Link {
   std::string master;
   int mtu = 0;
   bool up = false;
-  bool vlan_filtering = false;
   std::vector<Cidr> addresses;
 };
 
@@ -40,30 +39,31 @@ struct Tap {
   std::optional<int> tag;  ///< VLAN
 };
 
-/// "tap1001i0", Proxmox's own scheme; at most 15 characters as long as the card's number has one or two digits.
+/// "tap1001i0", Proxmox's own scheme; at most 15 characters as long as the card's number has one or two
+/// digits.
 std::string tap_name(Vmid vmid, int card);
 /// The machine of a tap's name; absent for other names.
 std::optional<Vmid> vmid_of_tap(std::string_view name);
 
-/// Lines for `ip -batch -`; "" when nothing is to be done. Throws Error(precondition) when a bridge that is to go
-/// still has machines on it.
+/// Lines for `ip -batch -`; "" when nothing is to be done. Throws Error(precondition) when a bridge that is
+/// to go still has machines on it.
 std::string bridge_batch(const NetworkConfig& wanted, const std::vector<Link>& present);
 
-/// Lines that (re)make the taps and attach them. Throws Error(not_found) for a bridge that is not there.
+/// Lines that (re)make the taps and attach them. A tagged tap goes to a bridge of its own kind, "vmbr0v7", as
+/// on a Proxmox bridge that is not VLAN aware: machines with the same tag reach each other and nobody else,
+/// and kernels without VLAN filtering will do. Throws Error(not_found) for a bridge that is not there.
 std::string tap_batch(const std::vector<Tap>& taps, const std::vector<Link>& present);
-/// Lines for `bridge -batch -` that put tagged taps into their VLAN; "" when none is tagged.
-std::string vlan_batch(const std::vector<Tap>& taps);
 
 /// Lines that remove the given machine's taps (or, without a machine, those whose machine is not in `kept`).
 std::string remove_taps_of(Vmid vmid, const std::vector<Link>& present);
 std::string remove_taps_except(const std::set<Vmid>& kept, const std::vector<Link>& present);
 
-/// The packet rules: whatever leaves by the uplink does so under the realm's own address. Replaces earlier ones in
-/// one transaction. Ports published on the host will be `dnat` rules in the chain `published`.
+/// The packet rules: whatever leaves by the uplink does so under the realm's own address. Replaces earlier
+/// ones in one transaction. Ports published on the host will be `dnat` rules in the chain `published`.
 std::string nat_rules();
 
-/// A bridge's fixed hardware address. A bridge otherwise takes the lowest of its ports', so that the gateway's would
-/// change under running machines. Locally administered, the same in every realm.
+/// A bridge's fixed hardware address. A bridge otherwise takes the lowest of its ports', so that the
+/// gateway's would change under running machines. Locally administered, the same in every realm.
 std::string bridge_mac(std::string_view bridge);
 
 }  // namespace hlid::node::network

@@ -15,13 +15,13 @@ class Network {
  public:
   virtual ~Network() = default;
 
-  /// What to put before a program's argv so that it runs inside of the network, without capabilities there. Before a
-  /// machine's QEMU, whose `-netdev tap,ifname=tap1001i0,script=no,downscript=no` then finds the tap. Brings the
-  /// network up if it is not. Throws Error(precondition) when there can be none.
+  /// What to put before a program's argv so that it runs inside of the network, without capabilities there.
+  /// Before a machine's QEMU, whose `-netdev tap,ifname=tap1001i0,script=no,downscript=no` then finds the
+  /// tap. Brings the network up if it is not. Throws Error(precondition) when there can be none.
   virtual std::vector<std::string> command_prefix() = 0;
 
-  /// Makes the taps, anew where one is left over, and attaches each to its bridge. Call before QEMU starts. Throws
-  /// Error(not_found) "bridge 'x' does not exist".
+  /// Makes the taps, anew where one is left over, and attaches each to its bridge. Call before QEMU starts.
+  /// Throws Error(not_found) "bridge 'x' does not exist".
   virtual void add_taps(const std::vector<Tap>& taps) = 0;
 
   /// Removes all taps of a machine; none is fine. Call when its QEMU is gone.

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -24,10 +26,13 @@ constexpr auto kPatience = std::chrono::seconds(20);
 
 std::string required(std::string_view program) {
   if (auto path = sys::find_program(program)) return *path;
-  throw Error(Errc::precondition, "'{}' is not installed", program).with_hint("install the package that has it (iproute2, nftables)");
+  throw Error(Errc::precondition, "'{}' is not installed", program)
+      .with_hint("install the package that has it (iproute2, nftables)");
 }
 
-bool is_up(const RealmState& state) { return sys::is_alive(state.holder) && sys::is_alive(state.anchor); }
+bool is_up(const RealmState& state) {
+  return sys::is_alive(state.holder) && sys::is_alive(state.anchor);
+}
 
 /// The holder prints what is wrong and then, where it knows, "fix: …".
 Error holder_error(const sys::ProcessResult& result) {
@@ -45,7 +50,15 @@ void write_if_changed(const std::filesystem::path& path, const std::string& cont
   changed = true;
 }
 
-/// Processes in the realm besides its own.
+/// proc(5), /proc/PID/stat, field 4; 0 when it is gone.
+pid_t parent_of(pid_t pid) {
+  const auto stat = sys::read_file_if_exists(fmt::format("/proc/{}/stat", pid)).value_or("");
+  const auto fields =
+      split_list(std::string_view(stat).substr(std::min(stat.size(), stat.rfind(')') + 1)), " ");
+  return fields.size() > 1 ? std::atoi(fields[1].c_str()) : 0;
+}
+
+/// Processes in the realm besides the holder's.
 std::vector<pid_t> inhabitants(const RealmState& state) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -53,8 +66,8 @@ std::vector<pid_t> inhabitants(const RealmState& state) {
     pid_t pid = 0;
     const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (failure != std::errc{} || end != name.data() + name.size()) continue;
-    if (pid == state.anchor.pid || (state.dns && pid == state.dns->pid)) continue;
-    if (sys::network_namespace_of(pid) == state.namespace_id) found.push_back(pid);
+    if (sys::network_namespace_of(pid) == state.namespace_id && parent_of(pid) != state.holder.pid)
+      found.push_back(pid);
   }
   return found;
 }
@@ -63,29 +76,38 @@ std::vector<pid_t> inhabitants(const RealmState& state) {
 
 std::vector<Lack> missing_for_realm() {
   std::vector<Lack> lacks;
-  constexpr std::array<std::pair<const char*, const char*>, 4> kPrograms{
-      {{"ip", "iproute2"}, {"bridge", "iproute2"}, {"nft", "nftables"}, {"dnsmasq", "dnsmasq-base"}}};
+  constexpr std::array<std::pair<const char*, const char*>, 3> kPrograms{
+      {{"ip", "iproute2"}, {"nft", "nftables"}, {"dnsmasq", "dnsmasq-base"}}};
   for (const auto& [program, package] : kPrograms)
-    if (!sys::find_program(program)) lacks.push_back({fmt::format("'{}' is not installed", program), fmt::format("install {}", package)});
-  if (!find_uplink()) lacks.push_back({"neither 'slirp4netns' nor 'pasta' is installed", "install slirp4netns or passt"});
+    if (!sys::find_program(program))
+      lacks.push_back({fmt::format("'{}' is not installed", program), fmt::format("install {}", package)});
+  if (!find_uplink())
+    lacks.push_back({"neither 'slirp4netns' nor 'pasta' is installed", "install slirp4netns or passt"});
   if (::access("/dev/net/tun", R_OK | W_OK) != 0)
-    lacks.push_back({"'/dev/net/tun' cannot be opened by this user", "as root: chmod 0666 /dev/net/tun (and modprobe tun)"});
+    lacks.push_back({"'/dev/net/tun' cannot be opened by this user",
+                     "as root: chmod 0666 /dev/net/tun (and modprobe tun)"});
   return lacks;
 }
 
 Realm::Realm(std::filesystem::path node_folder, std::string program, sys::ProcessRunner& runner)
-    : files_(realm_files(std::filesystem::absolute(node_folder))), program_(std::move(program)), runner_(runner) {}
+    : files_(realm_files(std::filesystem::absolute(node_folder))),
+      program_(std::move(program)),
+      runner_(runner) {}
 
-std::optional<RealmState> Realm::state() const { return read_realm_state(files_); }
+std::optional<RealmState> Realm::state() const {
+  return read_realm_state(files_);
+}
 
 bool Realm::ensure() {
   const std::scoped_lock lock(ensure_);
   const auto before = state();
   if (before && is_up(*before)) return true;
-  const auto result = runner_.run({.argv = {program_, "realm-hold", files_.folder.string()}, .timeout = kPatience});
+  const auto result =
+      runner_.run({.argv = {program_, "realm-hold", files_.folder.string()}, .timeout = kPatience});
   if (!result.ok()) throw holder_error(result);
   const auto now = state();
-  if (!now || !is_up(*now)) throw Error(Errc::failed, "the node's network ended at once").with_hint("see " + files_.log().string());
+  if (!now || !is_up(*now))
+    throw Error(Errc::failed, "the node's network ended at once").with_hint("see " + files_.log().string());
   log::debug("realm {} is held by process {}", now->id, now->holder.pid);
   return before && before->id == now->id;
 }
@@ -98,24 +120,28 @@ RealmState Realm::up() {
 }
 
 std::vector<std::string> Realm::prefix(const RealmState& state, bool keep_capabilities) const {
-  std::vector<std::string> argv{program_, "enter", fmt::format("{}:{}", state.anchor.pid, state.anchor.start_time)};
+  std::vector<std::string> argv{program_, "enter",
+                                fmt::format("{}:{}", state.anchor.pid, state.anchor.start_time)};
   if (keep_capabilities) argv.emplace_back("--keep-capabilities");
   argv.emplace_back("--");
   return argv;
 }
 
-std::vector<std::string> Realm::command_prefix() { return prefix(up(), false); }
+std::vector<std::string> Realm::command_prefix() {
+  return prefix(up(), false);
+}
 
 std::string Realm::run_inside(const std::vector<std::string>& argv, const std::string& input) {
   sys::Command command{.argv = prefix(up(), true), .input = input, .timeout = kPatience};
   command.argv.insert(command.argv.end(), argv.begin(), argv.end());
   const auto result = runner_.run(command);
-  if (!result.ok()) throw Error(Errc::failed, "'{}' in the node's network failed: {}", join(argv, " "), result.describe());
+  if (!result.ok())
+    throw Error(Errc::failed, "'{}' in the node's network failed: {}", join(argv, " "), result.describe());
   return result.output;
 }
 
-void Realm::run_batch(const char* program, const std::string& batch) {
-  if (!batch.empty()) run_inside({required(program), "-batch", "-"}, batch);
+void Realm::run_ip(const std::string& batch) {
+  if (!batch.empty()) run_inside({required("ip"), "-batch", "-"}, batch);
 }
 
 std::vector<Link> Realm::links() {
@@ -128,7 +154,7 @@ void Realm::apply(const NetworkConfig& config) {
   validate(config);
   const auto now = up();
   const auto present = links();
-  run_batch("ip", fmt::format("link set dev lo alias {}\n", realm_mark(now.id)) + bridge_batch(config, present));
+  run_ip(fmt::format("link set dev lo alias {}\n", realm_mark(now.id)) + bridge_batch(config, present));
   run_inside({required("nft"), "-f", "-"}, nat_rules());
   const std::scoped_lock lock(hosts_);
   bool changed = false;
@@ -141,13 +167,16 @@ void Realm::apply(const NetworkConfig& config) {
 void Realm::add_taps(const std::vector<Tap>& taps) {
   if (taps.empty()) return;
   up();
-  run_batch("ip", tap_batch(taps, links()));
-  run_batch("bridge", vlan_batch(taps));
+  run_ip(tap_batch(taps, links()));
 }
 
-void Realm::remove_taps(Vmid vmid) { run_batch("ip", remove_taps_of(vmid, links())); }
+void Realm::remove_taps(Vmid vmid) {
+  run_ip(remove_taps_of(vmid, links()));
+}
 
-void Realm::sweep(const std::set<Vmid>& running) { run_batch("ip", remove_taps_except(running, links())); }
+void Realm::sweep(const std::set<Vmid>& running) {
+  run_ip(remove_taps_except(running, links()));
+}
 
 void Realm::set_hosts(const std::vector<Host>& hosts) {
   const std::scoped_lock lock(hosts_);
@@ -165,7 +194,8 @@ void Realm::destroy() {
   if (now && sys::is_alive(now->anchor)) {
     const auto others = inhabitants(*now);
     if (!others.empty())
-      throw Error(Errc::precondition, "the node's network is in use by {} processes, the first is {}", others.size(), others.front());
+      throw Error(Errc::precondition, "the node's network is in use by {} processes, the first is {}",
+                  others.size(), others.front());
   }
   if (now) {
     sys::send_signal(now->holder, SIGTERM);

@@ -1,9 +1,10 @@
-// The realm: the node's bridges, taps, NAT and names in a network namespace of their own, so that the host's network
-// stays as it is and no root is needed. It is kept by a process of its own (holder.h) and outlives the daemon; this
-// class is the daemon's hand on it.
+// The realm: the node's bridges, taps, NAT and names in a network namespace of their own, so that the host's
+// network stays as it is and no root is needed. It is kept by a process of its own (holder.h) and outlives
+// the daemon; this class is the daemon's hand on it.
 //
-// Publishing a port of a machine on the host is not here yet. Its place: a `dnat` rule in the chain `published` of
-// link_plan.h, and the uplink's forwarding into the realm (slirp4netns --api-socket, pasta -t).
+// Publishing a port of a machine on the host is not here yet. Its place: a `dnat` rule in the chain
+// `published` of link_plan.h, and the uplink's forwarding into the realm (slirp4netns --api-socket, pasta
+// -t).
 #pragma once
 
 #include <filesystem>
@@ -20,8 +21,8 @@
 
 namespace hlid::node::network {
 
-/// What the realm needs of the host and does not find, in words, each with what to do about it; empty: nothing. Does
-/// not try user namespaces, which only starting the realm does.
+/// What the realm needs of the host and does not find, in words, each with what to do about it; empty:
+/// nothing. Does not try user namespaces, which only starting the realm does.
 struct Lack {
   std::string what;
   std::string fix;
@@ -34,12 +35,13 @@ class Realm : public Network {
   /// `program` is the path of hlid-node, whose subcommands realm-hold and enter are used.
   Realm(std::filesystem::path node_folder, std::string program, sys::ProcessRunner& runner);
 
-  /// Finds the running realm or starts one, and makes its bridges as `config` says. Throws Error(precondition) with a
-  /// hint when a program or a right is missing, Error(usage) for a configuration that cannot be.
+  /// Finds the running realm or starts one, and makes its bridges as `config` says. Throws
+  /// Error(precondition) with a hint when a program or a right is missing, Error(usage) for a configuration
+  /// that cannot be.
   void apply(const NetworkConfig& config);
 
-  /// Finds the running realm or starts one. True when it was there already, with its machines. A killed holder is
-  /// replaced; the namespaces and all in them are kept.
+  /// Finds the running realm or starts one. True when it was there already, with its machines. A killed
+  /// holder is replaced; the namespaces and all in them are kept.
   bool ensure();
 
   std::vector<std::string> command_prefix() override;
@@ -54,14 +56,14 @@ class Realm : public Network {
   std::vector<Link> links();
   std::optional<RealmState> state() const;
 
-  /// Ends the holder, the uplink and the name service and removes the realm's files. Throws Error(precondition),
-  /// having done nothing, while anything else lives in it (a machine).
+  /// Ends the holder, the uplink and the name service and removes the realm's files. Throws
+  /// Error(precondition), having done nothing, while anything else lives in it (a machine).
   void destroy();
 
  private:
   std::vector<std::string> prefix(const RealmState& state, bool keep_capabilities) const;
   std::string run_inside(const std::vector<std::string>& argv, const std::string& input = {});
-  void run_batch(const char* program, const std::string& batch);
+  void run_ip(const std::string& batch);
   RealmState up();
 
   RealmFiles files_;

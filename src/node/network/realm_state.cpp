@@ -39,7 +39,9 @@ std::optional<RealmState> state_from(const json::object& object) {
 
 }  // namespace
 
-RealmFiles realm_files(const std::filesystem::path& node_folder) { return {node_folder / "run" / "realm"}; }
+RealmFiles realm_files(const std::filesystem::path& node_folder) {
+  return {node_folder / "run" / "realm"};
+}
 
 std::optional<RealmState> read_realm_state(const RealmFiles& files) {
   const auto text = sys::read_file_if_exists(files.state());

@@ -26,14 +26,14 @@ RealmFiles realm_files(const std::filesystem::path& node_folder);
 
 /// What is known of a running realm.
 struct RealmState {
-  std::string id;                     ///< random; also the alias of the realm's `lo`, which proves a namespace ours
-  std::uint64_t namespace_id = 0;     ///< inode of the network namespace
+  std::string id;  ///< random; also the alias of the realm's `lo`, which proves a namespace ours
+  std::uint64_t namespace_id = 0;  ///< inode of the network namespace
   bool user_namespace = false;
-  sys::ProcessId holder;              ///< supervises the rest, in the host's namespaces
-  sys::ProcessId anchor;              ///< does nothing but live in the realm's namespaces
+  sys::ProcessId holder;  ///< supervises the rest, in the host's namespaces
+  sys::ProcessId anchor;  ///< does nothing but live in the realm's namespaces
   std::optional<sys::ProcessId> uplink;
   std::optional<sys::ProcessId> dns;
-  std::string problem;                ///< what does not work at the moment, or ""
+  std::string problem;  ///< what does not work at the moment, or ""
 };
 
 /// nullopt when there is none, or when it is not readable as one (which is then the same).

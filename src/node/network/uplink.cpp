@@ -16,8 +16,12 @@ constexpr std::uint32_t kOwn = 100;
 
 /// slirp4netns(1). The MTU is the largest: the packets never touch a wire as they are.
 std::vector<std::string> slirp4netns(const std::string& path, int anchor, bool user_namespace, int ready_fd) {
-  std::vector<std::string> argv{path, "--configure", "--mtu=65520", "--disable-host-loopback",
-                                fmt::format("--cidr={}", to_string(uplink_network())), "--netns-type=path",
+  std::vector<std::string> argv{path,
+                                "--configure",
+                                "--mtu=65520",
+                                "--disable-host-loopback",
+                                fmt::format("--cidr={}", to_string(uplink_network())),
+                                "--netns-type=path",
                                 fmt::format("--ready-fd={}", ready_fd)};
   if (user_namespace) argv.push_back(fmt::format("--userns-path=/proc/{}/ns/user", anchor));
   argv.push_back(fmt::format("/proc/{}/ns/net", anchor));
@@ -28,11 +32,29 @@ std::vector<std::string> slirp4netns(const std::string& path, int anchor, bool u
 /// pasta(1). No ports are forwarded either way, and the gateway's address is not mapped to the host.
 std::vector<std::string> pasta(const std::string& path, int anchor, bool user_namespace) {
   const Ipv4 network{kNetwork};
-  std::vector<std::string> argv{path, "--foreground", "--config-net", "--ipv4-only", "--no-map-gw",
-                                "-t", "none", "-u", "none", "-T", "none", "-U", "none",
-                                "--ns-ifname", std::string(kUplinkName),
-                                "--address", to_string(network + kOwn), "--netmask", "24",
-                                "--gateway", to_string(network + kGateway), "--dns-forward", to_string(uplink_dns())};
+  std::vector<std::string> argv{path,
+                                "--foreground",
+                                "--config-net",
+                                "--ipv4-only",
+                                "--no-map-gw",
+                                "-t",
+                                "none",
+                                "-u",
+                                "none",
+                                "-T",
+                                "none",
+                                "-U",
+                                "none",
+                                "--ns-ifname",
+                                std::string(kUplinkName),
+                                "--address",
+                                to_string(network + kOwn),
+                                "--netmask",
+                                "24",
+                                "--gateway",
+                                to_string(network + kGateway),
+                                "--dns-forward",
+                                to_string(uplink_dns())};
   if (user_namespace) {
     argv.insert(argv.end(), {"--userns", fmt::format("/proc/{}/ns/user", anchor)});
   } else {
@@ -44,8 +66,12 @@ std::vector<std::string> pasta(const std::string& path, int anchor, bool user_na
 
 }  // namespace
 
-Cidr uplink_network() { return {{kNetwork}, 24}; }
-Ipv4 uplink_dns() { return {kNetwork + kDns}; }
+Cidr uplink_network() {
+  return {{kNetwork}, 24};
+}
+Ipv4 uplink_dns() {
+  return {kNetwork + kDns};
+}
 
 std::optional<UplinkProgram> find_uplink() {
   constexpr std::array kPrograms{"slirp4netns", "pasta"};
@@ -54,7 +80,8 @@ std::optional<UplinkProgram> find_uplink() {
   return std::nullopt;
 }
 
-std::vector<std::string> uplink_command(const UplinkProgram& program, int anchor, bool user_namespace, int ready_fd) {
+std::vector<std::string> uplink_command(const UplinkProgram& program, int anchor, bool user_namespace,
+                                        int ready_fd) {
   if (program.name == "pasta") return pasta(program.path, anchor, user_namespace);
   return slirp4netns(program.path, anchor, user_namespace, ready_fd);
 }

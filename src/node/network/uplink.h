@@ -1,5 +1,6 @@
-// The realm's way out: a user-mode network stack (slirp4netns, or pasta of passt) that carries the realm's packets
-// through ordinary sockets of the host, so that neither root nor any change to the host's network is needed.
+// The realm's way out: a user-mode network stack (slirp4netns, or pasta of passt) that carries the realm's
+// packets through ordinary sockets of the host, so that neither root nor any change to the host's network is
+// needed.
 #pragma once
 
 #include <optional>
@@ -27,8 +28,9 @@ struct UplinkProgram {
 std::optional<UplinkProgram> find_uplink();
 
 /// The command line that serves the realm whose namespaces are those of process `anchor`. Run from the host's
-/// network. The host's loopback is not reachable through it: the node's own API listens there. A byte appears on
-/// `ready_fd` once it carries packets (slirp4netns only; pasta closes it).
-std::vector<std::string> uplink_command(const UplinkProgram& program, int anchor, bool user_namespace, int ready_fd);
+/// network. The host's loopback is not reachable through it: the node's own API listens there. A byte appears
+/// on `ready_fd` once it carries packets (slirp4netns only; pasta closes it).
+std::vector<std::string> uplink_command(const UplinkProgram& program, int anchor, bool user_namespace,
+                                        int ready_fd);
 
 }  // namespace hlid::node::network

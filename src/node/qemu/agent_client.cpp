@@ -126,8 +126,8 @@ bool agent_answers(std::string_view command) {
 AgentClient::AgentClient(std::filesystem::path socket, std::string label)
     : socket_(std::move(socket)), label_(std::move(label)), next_sync_(first_sync_id()) {}
 
-AgentReply AgentClient::call(std::string_view command, json::object arguments, std::optional<Milliseconds> timeout,
-                             Milliseconds sync_timeout) {
+AgentReply AgentClient::call(std::string_view command, json::object arguments,
+                             std::optional<Milliseconds> timeout, Milliseconds sync_timeout) {
   // Queueing behind somebody else's call counts as waiting for the agent, but a slow call is no dead agent.
   const std::unique_lock turn(one_at_a_time_, sync_timeout + agent_timeout(command));
   if (!turn.owns_lock()) {
@@ -148,11 +148,12 @@ AgentReply AgentClient::call(std::string_view command, json::object arguments, s
   if (auto* value = reply.if_contains("return")) return {std::move(*value)};
   const json::value* refusal = reply.if_contains("error");
   if (refusal == nullptr || !refusal->is_object()) {
-    throw Error(Errc::protocol, "{} qmp command '{}' failed - the agent answered neither return nor error", label_,
-                command);
+    throw Error(Errc::protocol, "{} qmp command '{}' failed - the agent answered neither return nor error",
+                label_, command);
   }
   const json::object& error = refusal->get_object();
-  return {nullptr, AgentError{get_string(error, "class").value_or(""), get_string(error, "desc").value_or("")}};
+  return {nullptr,
+          AgentError{get_string(error, "class").value_or(""), get_string(error, "desc").value_or("")}};
 }
 
 bool AgentClient::ping(Milliseconds timeout) {

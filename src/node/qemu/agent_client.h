@@ -1,9 +1,9 @@
 // The guest agent of one machine (QEMU docs/interop/qemu-ga.json), over the virtio-serial port's unix socket.
 //
 // Contract: calls from several threads are done one after the other. Each call connects, synchronises with
-// guest-sync-delimited (so that replies to calls that timed out earlier are never taken for its own), sends one
-// command and waits for one reply. QEMU accepts the connection whether or not an agent runs in the guest; a guest
-// without one is known only by its silence.
+// guest-sync-delimited (so that replies to calls that timed out earlier are never taken for its own), sends
+// one command and waits for one reply. QEMU accepts the connection whether or not an agent runs in the guest;
+// a guest without one is known only by its silence.
 #pragma once
 
 #include <chrono>

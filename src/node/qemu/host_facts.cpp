@@ -19,7 +19,9 @@
 namespace hlid::node::qemu {
 namespace {
 
-bool opens_kvm() { return static_cast<bool>(sys::UniqueFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC))); }
+bool opens_kvm() {
+  return static_cast<bool>(sys::UniqueFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC)));
+}
 
 /// Kernels forbid it to containers (EPERM) and can be built without it (ENOSYS); QEMU then refuses to start.
 bool has_io_uring() {
@@ -64,9 +66,11 @@ bool HostFacts::qemu_at_least(int major, int minor) const {
 
 bool kvm_works(bool device, std::string_view cpuinfo, std::string& reason) {
   const auto flags = cpuinfo.find("\nflags");
-  const std::string_view line =
-      flags == std::string_view::npos ? std::string_view() : cpuinfo.substr(flags, cpuinfo.find('\n', flags + 1) - flags);
-  const bool virtualises = contains(std::string(line) + " ", " vmx ") || contains(std::string(line) + " ", " svm ");
+  const std::string_view line = flags == std::string_view::npos
+                                    ? std::string_view()
+                                    : cpuinfo.substr(flags, cpuinfo.find('\n', flags + 1) - flags);
+  const bool virtualises =
+      contains(std::string(line) + " ", " vmx ") || contains(std::string(line) + " ", " svm ");
   if (!device) {
     reason = "/dev/kvm cannot be opened";
   } else if (!virtualises) {
@@ -79,7 +83,8 @@ HostFacts measure_host(sys::ProcessRunner& processes) {
   HostFacts facts;
   facts.qemu_binary = find_binary();
   facts.qemu_version = parse_version(sys::run_checked(processes, {.argv = {facts.qemu_binary, "--version"}}));
-  facts.kvm = kvm_works(opens_kvm(), sys::read_file_if_exists("/proc/cpuinfo").value_or(""), facts.kvm_reason);
+  facts.kvm =
+      kvm_works(opens_kvm(), sys::read_file_if_exists("/proc/cpuinfo").value_or(""), facts.kvm_reason);
   facts.io_uring = has_io_uring();
   facts.cpus = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   facts.ovmf_code = first_existing({"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"});

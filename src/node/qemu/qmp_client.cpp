@@ -141,7 +141,8 @@ struct QmpClient::State {
     if (!options.on_event) return;
     QmpEvent event{string_of(message, "event"), {}, 0};
     if (const auto* data = member(&message, "data")) event.data = *data;
-    if (const auto* at = member(&message, "timestamp")) event.seconds = get_integer(*at, "seconds").value_or(0);
+    if (const auto* at = member(&message, "timestamp"))
+      event.seconds = get_integer(*at, "seconds").value_or(0);
     options.on_event(std::move(event));
   }
 
@@ -172,7 +173,8 @@ std::string read_line(int fd, LineFramer& framer, SteadyTime deadline, const std
   std::array<char, 4096> buffer;
   while (true) {
     if (auto line = framer.next()) return *line;
-    const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd poll_fd{fd, POLLIN, 0};
     const int ready = left > 0 ? ::poll(&poll_fd, 1, static_cast<int>(left)) : 0;
     if (ready < 0 && errno == EINTR) continue;
@@ -218,39 +220,41 @@ QmpClient::~QmpClient() {
   }
 }
 
-json::value QmpClient::execute(std::string_view command, json::object arguments, std::optional<Milliseconds> timeout) {
-  const auto failed = [this, command](std::string_view why) {
-    return fmt::format("{} qmp command '{}' failed - {}", state_->options.label, command, why);
+json::value QmpClient::execute(std::string_view command, json::object arguments,
+                               std::optional<Milliseconds> timeout) {
+  const auto state = state_;  // on_closed may destroy this object while we wait
+  const auto failed = [&state, command](std::string_view why) {
+    return fmt::format("{} qmp command '{}' failed - {}", state->options.label, command, why);
   };
   auto pending = std::make_shared<State::Pending>();
   std::uint64_t id = 0;
   {
-    const std::lock_guard guard(state_->mutex);
-    if (!state_->open) throw Error(Errc::io, failed(state_->closed_because));
-    id = state_->next_id++;
-    state_->waiting.emplace(id, pending);
+    const std::lock_guard guard(state->mutex);
+    if (!state->open) throw Error(Errc::io, failed(state->closed_because));
+    id = state->next_id++;
+    state->waiting.emplace(id, pending);
   }
   json::object message{{"execute", command}, {"id", id}};
   if (!arguments.empty()) message["arguments"] = std::move(arguments);
   const std::string line = to_text(message) + "\n";
-  state_->note('>', line.substr(0, line.size() - 1));
+  state->note('>', line.substr(0, line.size() - 1));
   bool sent = false;
   {
-    const std::lock_guard guard(state_->send_mutex);
-    sent = send_all(state_->fd.get(), line);
+    const std::lock_guard guard(state->send_mutex);
+    sent = send_all(state->fd.get(), line);
   }
-  std::unique_lock guard(state_->mutex);
+  std::unique_lock guard(state->mutex);
   if (!sent && !pending->done) {
-    state_->waiting.erase(id);
+    state->waiting.erase(id);
     throw Error(Errc::io, failed("connection closed"));
   }
   const auto done = [&pending] { return pending->done; };
-  if (!state_->changed.wait_for(guard, timeout.value_or(qmp_timeout(command)), done)) {
-    state_->waiting.erase(id);
+  if (!state->changed.wait_for(guard, timeout.value_or(qmp_timeout(command)), done)) {
+    state->waiting.erase(id);
     throw Error(Errc::timeout, failed("got timeout"));
   }
   if (const auto* value = pending->reply.if_contains("return")) return std::move(*value);
-  if (pending->reply.empty()) throw Error(Errc::io, failed(state_->closed_because));
+  if (pending->reply.empty()) throw Error(Errc::io, failed(state->closed_because));
   const json::object* refusal = member(&pending->reply, "error");
   const json::object error = refusal != nullptr ? *refusal : json::object();
   const std::string description = string_of(error, "desc");

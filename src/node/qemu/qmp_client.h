@@ -1,9 +1,9 @@
 // A connection to one QEMU's monitor (QMP): commands with ids, events, typed errors, time-outs.
 //
-// Contract: one reader thread per connection; any number of threads may execute commands at once. When the connection
-// ends, for whatever reason, every waiting command fails and `on_closed` is called once. A command that timed out is
-// given up, the connection is not: its late reply is dropped.
-// Source: QEMU docs/interop/qmp-spec.txt (greeting, capabilities negotiation, ids, events).
+// Contract: one reader thread per connection; any number of threads may execute commands at once. When the
+// connection ends, for whatever reason, every waiting command fails and `on_closed` is called once. A command
+// that timed out is given up, the connection is not: its late reply is dropped. Source: QEMU
+// docs/interop/qmp-spec.txt (greeting, capabilities negotiation, ids, events).
 #pragma once
 
 #include <chrono>
@@ -30,7 +30,8 @@ struct QmpEvent {
   std::int64_t seconds = 0;
 };
 
-/// QEMU refused a command. `error_class` is QMP's: GenericError, CommandNotFound, DeviceNotFound, DeviceNotActive, …
+/// QEMU refused a command. `error_class` is QMP's: GenericError, CommandNotFound, DeviceNotFound,
+/// DeviceNotActive, …
 class QmpError : public Error {
  public:
   QmpError(std::string message, std::string error_class, std::string description)
@@ -51,8 +52,8 @@ Milliseconds qmp_timeout(std::string_view command);
 class QmpClient {
  public:
   struct Options {
-    std::string label;                                   // "VM 100", begins every error text
-    std::function<void(QmpEvent)> on_event = {};         // on the reader thread: must not block or execute commands
+    std::string label;                            // "VM 100", begins every error text
+    std::function<void(QmpEvent)> on_event = {};  // on the reader thread: must not block or execute commands
     std::function<void(const std::string&)> on_closed = {};  // on the reader thread, with the reason
     std::size_t transcript_lines = 64;
     std::size_t message_limit = 16U << 20;
@@ -65,8 +66,8 @@ class QmpClient {
   QmpClient(const QmpClient&) = delete;
   QmpClient& operator=(const QmpClient&) = delete;
 
-  /// Executes and waits; returns the reply's `return`. Throws QmpError when QEMU refuses, Error(timeout) "… qmp
-  /// command 'X' failed - got timeout", Error(io) when the connection ends first.
+  /// Executes and waits; returns the reply's `return`. Throws QmpError when QEMU refuses, Error(timeout) "…
+  /// qmp command 'X' failed - got timeout", Error(io) when the connection ends first.
   json::value execute(std::string_view command, json::object arguments = {},
                       std::optional<Milliseconds> timeout = std::nullopt);
   bool is_open() const;

@@ -1,11 +1,11 @@
 // The machines of this node: every verb of the Proxmox VE API's `qemu` tree, without HTTP.
 //
-// Contract: parameters arrive as text, already checked against the API schema (types, formats, enumerations); what
-// only the machine's state can tell is checked here. Failures are wire::ApiError with Proxmox's own status and text.
-// A verb that Proxmox runs as a task does its early checks in the call, returns the task's UPID, and the rest is in
-// the task. Every call that changes a machine holds its config lock. A step that cannot be undone by hand is either
-// undone when a later one fails, or marked by a `lock:` in the config and repaired by adopt() of the next daemon.
-// QEMU processes outlive this object; adopt() finds them again.
+// Contract: parameters arrive as text, already checked against the API schema (types, formats, enumerations);
+// what only the machine's state can tell is checked here. Failures are wire::ApiError with Proxmox's own
+// status and text. A verb that Proxmox runs as a task does its early checks in the call, returns the task's
+// UPID, and the rest is in the task. Every call that changes a machine holds its config lock. A step that
+// cannot be undone by hand is either undone when a later one fails, or marked by a `lock:` in the config and
+// repaired by adopt() of the next daemon. QEMU processes outlive this object; adopt() finds them again.
 #pragma once
 
 #include <filesystem>
@@ -68,7 +68,6 @@ struct Parts {
   const qemu::HostFacts& facts;
 };
 
-
 class Machines {
  public:
   explicit Machines(Parts parts);
@@ -76,18 +75,22 @@ class Machines {
   Machines(const Machines&) = delete;
   Machines& operator=(const Machines&) = delete;
 
-  // -- the daemon's life ------------------------------------------------------------------------------------------
+  // -- the daemon's life
+  // ------------------------------------------------------------------------------------------
   /// Takes over machines that run, forgets dead ones, and repairs what a killed daemon left half made.
   void adopt();
-  /// Starts those with onboot, in startup order, waiting their `up` delays. Returns how many could not be started.
+  /// Starts those with onboot, in startup order, waiting their `up` delays. Returns how many could not be
+  /// started.
   int start_all(const Caller& caller, std::stop_token stop);
-  /// Shuts all down, in reverse startup order, by agent or ACPI; those that do not follow in time are stopped.
+  /// Shuts all down, in reverse startup order, by agent or ACPI; those that do not follow in time are
+  /// stopped.
   void stop_all(const Caller& caller, std::stop_token stop);
   wire::Upid start_all_task(const Caller& caller, const Params& params);
   wire::Upid stop_all_task(const Caller& caller, const Params& params);
   std::vector<Vmid> running() const;
 
-  // -- reading ----------------------------------------------------------------------------------------------------
+  // -- reading
+  // ----------------------------------------------------------------------------------------------------
   bool exists(Vmid vmid) const;
   std::vector<Vmid> vmids() const;
   /// GET cluster/nextid: the lowest free number, from 100.
@@ -104,16 +107,19 @@ class Machines {
   json::array cloudinit_pending(Vmid vmid) const;
   /// `type`: user, network or meta.
   std::string cloudinit_dump(Vmid vmid, std::string_view type) const;
-  /// Values of the tags, name and the like without parsing a row; nullopt when there is no such machine or key.
+  /// Values of the tags, name and the like without parsing a row; nullopt when there is no such machine or
+  /// key.
   std::optional<std::string> config_value(Vmid vmid, std::string_view key) const;
 
-  // -- making and unmaking ----------------------------------------------------------------------------------------
+  // -- making and unmaking
+  // ----------------------------------------------------------------------------------------
   wire::Upid create(const Caller& caller, Vmid vmid, const Params& params);
   wire::Upid clone(const Caller& caller, Vmid source, const Params& params);
   wire::Upid make_template(const Caller& caller, Vmid vmid, const Params& params);
   wire::Upid remove(const Caller& caller, Vmid vmid, const Params& params);
 
-  // -- changing ---------------------------------------------------------------------------------------------------
+  // -- changing
+  // ---------------------------------------------------------------------------------------------------
   /// PUT config, synchronous.
   void set_config(const Caller& caller, Vmid vmid, const Params& params);
   /// POST config: a task, or nothing when it ended within `background_delay` seconds.
@@ -122,7 +128,8 @@ class Machines {
   void unlink(const Caller& caller, Vmid vmid, const Params& params);
   void regenerate_cloudinit(const Caller& caller, Vmid vmid);
 
-  // -- power ------------------------------------------------------------------------------------------------------
+  // -- power
+  // ------------------------------------------------------------------------------------------------------
   wire::Upid start(const Caller& caller, Vmid vmid, const Params& params);
   wire::Upid stop(const Caller& caller, Vmid vmid, const Params& params);
   wire::Upid shutdown(const Caller& caller, Vmid vmid, const Params& params);
@@ -133,8 +140,10 @@ class Machines {
   void sendkey(const Caller& caller, Vmid vmid, const Params& params);
   std::string monitor(const Caller& caller, Vmid vmid, const std::string& command);
 
-  // -- the guest agent --------------------------------------------------------------------------------------------
-  /// Simple commands by their API name ("ping", "network-get-interfaces", "get-osinfo", "fsfreeze-freeze", …):
+  // -- the guest agent
+  // --------------------------------------------------------------------------------------------
+  /// Simple commands by their API name ("ping", "network-get-interfaces", "get-osinfo", "fsfreeze-freeze",
+  /// …):
   /// {"result": …}, where a refusal of the agent is {"result":{"error":{…}}}.
   json::object agent(Vmid vmid, std::string_view command) const;
   /// {"pid": N}
@@ -144,7 +153,8 @@ class Machines {
   void agent_file_write(Vmid vmid, const std::string& file, const std::string& content, bool encoded) const;
   /// {"content": …, "bytes-read": N, "truncated": 1?}; bytes as Latin-1 characters, as Proxmox does.
   json::object agent_file_read(Vmid vmid, const std::string& file) const;
-  json::object agent_set_password(Vmid vmid, const std::string& user, const std::string& password, bool crypted) const;
+  json::object agent_set_password(Vmid vmid, const std::string& user, const std::string& password,
+                                  bool crypted) const;
 
   /// The unix socket of a serial port or of VNC of a running machine (for consoles); empty when it has none.
   std::filesystem::path console_socket(Vmid vmid, std::string_view device) const;

@@ -9,7 +9,9 @@
 namespace hlid::node::config {
 namespace {
 
-std::string recorded(const std::string& name) { return sys::read_file(test::golden_path("vmconf/" + name)); }
+std::string recorded(const std::string& name) {
+  return sys::read_file(test::golden_path("vmconf/" + name));
+}
 
 TEST(SectionFile, RecordedStorageCfgPrintsBack) {
   const std::string text = recorded("storage.cfg.txt");
@@ -21,7 +23,8 @@ TEST(SectionFile, RecordedStorageCfgPrintsBack) {
 }
 
 TEST(SectionFile, FlagsCommentsAndRubbish) {
-  const SectionFile file = parse_section_file("# c\ndir: a\n\tdisable\n\tpath  /x y \n\n  stray 1\nbad line\nzfspool: z\n");
+  const SectionFile file =
+      parse_section_file("# c\ndir: a\n\tdisable\n\tpath  /x y \n\n  stray 1\nbad line\nzfspool: z\n");
   ASSERT_EQ(file.sections.size(), 2U);
   EXPECT_EQ(*file.find("a")->find("disable"), "");
   EXPECT_EQ(*file.find("a")->find("path"), "/x y");

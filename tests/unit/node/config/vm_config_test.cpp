@@ -9,7 +9,9 @@
 namespace hlid::node::config {
 namespace {
 
-std::string recorded(const std::string& name) { return sys::read_file(test::golden_path("vmconf/" + name)); }
+std::string recorded(const std::string& name) {
+  return sys::read_file(test::golden_path("vmconf/" + name));
+}
 
 class Recorded : public testing::TestWithParam<const char*> {};
 
@@ -20,12 +22,14 @@ TEST_P(Recorded, PrintsBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(VmConfig, Recorded,
-                         testing::Values("100-pending.conf.txt", "100.conf.txt", "103.conf.txt", "110.conf.txt",
-                                         "113-snapshots.conf.txt", "113.conf.txt"));
+                         testing::Values("100-pending.conf.txt", "100.conf.txt", "103.conf.txt",
+                                         "110.conf.txt", "113-snapshots.conf.txt", "113.conf.txt"));
 
 TEST(VmConfig, KnowsItsSections) {
   const VmConfig config = parse_vm_config(recorded("100-pending.conf.txt"));
-  EXPECT_EQ(config.get("description"), "hello: world\n100% \xc3\xbc" "ber");
+  EXPECT_EQ(config.get("description"),
+            "hello: world\n100% \xc3\xbc"
+            "ber");
   EXPECT_EQ(config.get("memory"), "192");
   EXPECT_EQ(config.pending.get("memory"), "256");
   ASSERT_NE(config.find_special("cloudinit"), nullptr);
@@ -50,7 +54,8 @@ TEST(VmConfig, PendingDeletionsRoundTrip) {
 }
 
 TEST(VmConfig, LeavesOutWhatItDoesNotUnderstand) {
-  const VmConfig config = parse_vm_config("Memory: 3\n[no/such]\ncores: 9\n[PENDING]\ncores: 4\nrubbish\n:\n: x\n");
+  const VmConfig config =
+      parse_vm_config("Memory: 3\n[no/such]\ncores: 9\n[PENDING]\ncores: 4\nrubbish\n:\n: x\n");
   EXPECT_TRUE(config.main.empty());
   EXPECT_EQ(config.pending.get("cores"), "4");
 }
@@ -61,22 +66,24 @@ TEST(VmConfig, CommentsEscapeWhatTheFileCannotHold) {
 }
 
 rc::Gen<std::string> key() {
-  return rc::gen::map(rc::gen::pair(rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange('a', 'z'))),
-                                    rc::gen::inRange(0, 40)),
-                      [](const auto& parts) { return parts.first + std::to_string(parts.second); });
+  return rc::gen::map(
+      rc::gen::pair(rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange('a', 'z'))),
+                    rc::gen::inRange(0, 40)),
+      [](const auto& parts) { return parts.first + std::to_string(parts.second); });
 }
 rc::Gen<std::string> value() {
   return rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange('!', '~')));
 }
 rc::Gen<Section> section() {
-  return rc::gen::map(rc::gen::container<std::vector<std::pair<std::string, std::string>>>(rc::gen::pair(key(), value())),
-                      [](const auto& pairs) {
-                        Section out;
-                        for (const auto& [k, v] : pairs) {
-                          if (k != "delete" && k != "description") out.set(k, v);
-                        }
-                        return out;
-                      });
+  return rc::gen::map(
+      rc::gen::container<std::vector<std::pair<std::string, std::string>>>(rc::gen::pair(key(), value())),
+      [](const auto& pairs) {
+        Section out;
+        for (const auto& [k, v] : pairs) {
+          if (k != "delete" && k != "description") out.set(k, v);
+        }
+        return out;
+      });
 }
 
 RC_GTEST_PROP(VmConfigProperty, ParseIsTheInverseOfPrint, ()) {

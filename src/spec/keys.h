@@ -1,0 +1,15 @@
+#pragma once
+#include "spec/check.h"
+#include "spec/spec.h"
+
+namespace hlid::spec {
+
+/// Fills homelab.access.authorized_keys: literal keys and those of the files named; says what is missing or
+/// no key.
+void resolve_keys(const Section& access, const World& world, Result& result);
+
+/// A console password by an environment variable that is not set is none, with a warning: the variable
+/// belongs to whoever wrote the file, and the machines work without.
+void resolve_console_password(const Section& access, const World& world, Result& result);
+
+}  // namespace hlid::spec

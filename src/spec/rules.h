@@ -1,0 +1,14 @@
+#pragma once
+#include "spec/build.h"
+
+namespace hlid::spec {
+
+/// What no single value shows: overlaps, quorum, what must lie within what. All of it is reported.
+void check_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics);
+
+// its parts, by subject
+void check_network_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics);
+void check_machine_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics);
+void check_overlaps(const Section& top, const Draft& draft, Diagnostics& diagnostics);
+
+}  // namespace hlid::spec

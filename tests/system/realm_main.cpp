@@ -1,0 +1,141 @@
+// The realm tests' program. With a probe's name as its first word it is that probe, which the tests run
+// inside of the realm; else it runs the tests, as the user HLID_TEST_AS_USER when that is set (by root only).
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <grp.h>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+sockaddr_in address_of(const char* ip, int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  ::inet_pton(AF_INET, ip, &address.sin_addr);
+  return address;
+}
+
+void limit_waiting(int fd) {
+  const timeval patience{3, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+/// attach TAP QUEUES: what QEMU does with `-netdev tap,ifname=TAP,queues=QUEUES`.
+int attach(const char* name, int queues) {
+  for (int i = 0; i < queues; ++i) {
+    const int fd = ::open("/dev/net/tun", O_RDWR);
+    ifreq request{};
+    std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    request.ifr_flags =
+        static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0));
+    if (fd < 0 || ::ioctl(fd, TUNSETIFF, &request) != 0) return std::perror("attach"), 1;
+  }
+  std::puts("attached");
+  return 0;
+}
+
+/// resolve SERVER NAME: one DNS question (RFC 1035, section 4.1) for its IPv4 address.
+int resolve(const char* server, std::string name) {
+  std::string question("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12);
+  name += '.';
+  for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.')) {
+    question += static_cast<char>(dot);
+    question += name.substr(0, dot);
+    name.erase(0, dot + 1);
+  }
+  question += std::string("\0\0\1\0\1", 5);
+  const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+  limit_waiting(fd);
+  const auto address = address_of(server, 53);
+  ::sendto(fd, question.data(), question.size(), 0, reinterpret_cast<const sockaddr*>(&address),
+           sizeof address);
+  unsigned char answer[512];
+  const auto got = ::recv(fd, answer, sizeof answer, 0);
+  if (got < 12) return std::perror("resolve"), 1;
+  if (answer[7] == 0) return std::puts("no such name"), 0;
+  const auto* last = answer + got - 4;
+  return std::printf("%u.%u.%u.%u\n", last[0], last[1], last[2], last[3]), 0;
+}
+
+/// fetch ADDRESS PORT: all that the peer says.
+int fetch(const char* ip, int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  limit_waiting(fd);
+  const auto address = address_of(ip, port);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return std::perror("connect"), 1;
+  char buffer[256];
+  for (ssize_t got = 0; (got = ::read(fd, buffer, sizeof buffer)) > 0;)
+    std::fwrite(buffer, 1, static_cast<std::size_t>(got), stdout);
+  return 0;
+}
+
+/// echo ADDRESS PORT: one connection at a time, everything sent back.
+int echo(const char* ip, int port) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  const auto address = address_of(ip, port);
+  if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener, 4) != 0)
+    return 1;
+  for (;;) {
+    const int peer = ::accept(listener, nullptr, nullptr);
+    static char buffer[65536];
+    for (ssize_t got = 0; (got = ::read(peer, buffer, sizeof buffer)) > 0;)
+      for (ssize_t done = 0, put = 0;
+           done < got && (put = ::write(peer, buffer + done, static_cast<std::size_t>(got - done))) > 0;)
+        done += put;
+    ::close(peer);
+  }
+}
+
+/// Root becomes an ordinary user who may open /dev/net/tun, as on any desktop: a device node of our own is
+/// put over it in a mount namespace, so that the real one keeps its mode.
+bool become_user(unsigned user) {
+  char path[] = "/tmp/hlid-tun-XXXXXX";
+  const bool device = ::unshare(CLONE_NEWNS) == 0 &&
+                      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                      ::mkdtemp(path) != nullptr && ::mount("none", path, "tmpfs", 0, nullptr) == 0;
+  const auto node = std::string(path) + "/tun";
+  return device && ::mknod(node.c_str(), S_IFCHR | 0666, makedev(10, 200)) == 0 &&
+         ::chmod(node.c_str(), 0666) == 0 &&
+         ::mount(node.c_str(), "/dev/net/tun", nullptr, MS_BIND, nullptr) == 0 &&
+         ::umount2(path, MNT_DETACH) == 0 && ::rmdir(path) == 0 && ::setgroups(0, nullptr) == 0 &&
+         ::setgid(user) == 0 && ::setuid(user) == 0 && ::prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() == 3 && words[0] == "attach") return attach(argv[2], std::atoi(argv[3]));
+  if (words.size() == 3 && words[0] == "resolve") return resolve(argv[2], words[2]);
+  if (words.size() == 3 && words[0] == "fetch") return fetch(argv[2], std::atoi(argv[3]));
+  if (words.size() == 3 && words[0] == "echo") return echo(argv[2], std::atoi(argv[3]));
+  if (const char* user = std::getenv("HLID_TEST_AS_USER"); user != nullptr && ::geteuid() == 0) {
+    if (!become_user(static_cast<unsigned>(std::atoi(user))))
+      return std::perror("cannot become an ordinary user"), 77;
+    ::setenv("HOME", "/tmp", 1);
+  }
+  ::signal(SIGPIPE, SIG_IGN);  // as the daemon does
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

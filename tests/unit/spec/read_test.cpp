@@ -1,0 +1,185 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "support/spec_world.h"
+#include "sys/files.h"
+
+namespace hlid::spec {
+namespace {
+
+Result read_example(const std::string& name, const World& world = test::spec_world()) {
+  return read(sys::read_file(std::string(HLID_SOURCE_DIR) + "/examples/" + name), name, world);
+}
+
+Result read_text(const std::string& text, const World& world = test::spec_world()) {
+  return read(text, "homelab.yaml", world);
+}
+
+const std::string kHead = "apiVersion: hlid/v1\nname: lab\n";
+
+TEST(Read, TheReferenceHomelab) {
+  const Result result = read_example("valaskjalf.yaml");
+  ASSERT_TRUE(result.diagnostics.all().empty()) << result.diagnostics.render();
+  const auto& lab = result.homelab;
+  EXPECT_EQ(lab.name, "valaskjalf");
+  EXPECT_EQ(lab.proxmox.nodes, std::vector<std::string>{"asgard"});
+  EXPECT_TRUE(lab.proxmox.embedded());
+  EXPECT_EQ(lab.proxmox.storage, "local-zfs");
+  EXPECT_EQ(to_string(lab.network.cidr), "10.10.10.0/24");
+  EXPECT_EQ(to_string(lab.network.gateway), "10.10.10.1");
+  EXPECT_EQ(lab.network.search_domain, "valaskjalf");
+  EXPECT_EQ(lab.image.name, "pkr-ubuntu-noble-1");
+  EXPECT_EQ(lab.image.vmid.value, 90001);
+  EXPECT_EQ(lab.image.timezone, "Europe/Paris");
+  EXPECT_EQ(lab.image.packages, (std::vector<std::string>{"vim", "zip", "unzip"}));
+  EXPECT_EQ(lab.access.user, "odin");
+  EXPECT_EQ(lab.access.ssh_port, 2222);
+  EXPECT_EQ(lab.access.authorized_keys, std::vector<std::string>{test::kPublicKey});
+  EXPECT_EQ(lab.access.console_password.text, "env:CI_ODIN_PASSWORD");
+  ASSERT_TRUE(lab.cluster && lab.backup);
+  EXPECT_EQ(lab.cluster->version, "v1.34.1+rke2r1");
+  EXPECT_EQ(to_string(*lab.cluster->vip), "10.10.10.100");
+  EXPECT_EQ(lab.backup->schedule, "02:00");
+  EXPECT_EQ(lab.backup->keep, (std::map<std::string, int>{{"daily", 7}, {"weekly", 4}}));
+}
+
+TEST(Read, TheReferenceMachines) {
+  const auto lab = read_example("valaskjalf.yaml").homelab;
+  ASSERT_EQ(lab.machines.size(), 6U);
+  const auto& master = lab.machines[0];
+  EXPECT_EQ(master.name, "valaskjalf-master-1");
+  EXPECT_EQ(master.role, model::Role::server);
+  EXPECT_EQ(master.vmid.value, 1001);
+  EXPECT_EQ(to_string(master.address), "10.10.10.101/24");
+  EXPECT_EQ(master.cores, 2);
+  EXPECT_EQ(master.memory, gib(4));
+  EXPECT_EQ(master.disk, gib(50));
+  EXPECT_EQ(master.tags, std::vector<std::string>{"rke2"});
+  EXPECT_TRUE(master.start_at_boot);
+  EXPECT_FALSE(master.linked_clone);
+  EXPECT_EQ(master.node, "asgard");
+  const auto& worker = lab.machines[4];
+  EXPECT_EQ(worker.name, "valaskjalf-worker-2");
+  EXPECT_EQ(worker.vmid.value, 1012);
+  EXPECT_EQ(to_string(worker.address), "10.10.10.112/24");
+  EXPECT_EQ(worker.memory, gib(12));
+  EXPECT_EQ(lab.machines[5].memory, gib(24)) << "the override of machine 3";
+}
+
+TEST(Read, TheShortestFileHasGoodDefaults) {
+  const Result result = read_example("minimal.yaml");
+  ASSERT_TRUE(result.diagnostics.all().empty()) << result.diagnostics.render();
+  const auto& lab = result.homelab;
+  ASSERT_EQ(lab.machines.size(), 1U);
+  EXPECT_EQ(lab.machines[0].name, "tiny-node-1");
+  EXPECT_EQ(lab.machines[0].vmid.value, 1001);
+  EXPECT_EQ(to_string(lab.machines[0].address), "10.10.10.101/24");
+  EXPECT_EQ(lab.machines[0].role, model::Role::plain);
+  EXPECT_EQ(lab.image.name, "tiny-template");
+  EXPECT_EQ(lab.image.vmid.value, 90001);
+  EXPECT_EQ(to_string(lab.network.gateway), "10.10.10.1");
+  EXPECT_EQ(lab.network.dns, std::vector<Ipv4>{lab.network.gateway});
+  EXPECT_EQ(lab.access.authorized_keys.size(), 1U);
+  EXPECT_FALSE(lab.cluster);
+}
+
+TEST(Read, GroupsThatGrowNeverMoveTheirNeighbours) {
+  const auto with = [](int count) {
+    return read_text(kHead + "machines: [{group: a, count: " + std::to_string(count) + "}, {group: b}]\n")
+        .homelab;
+  };
+  EXPECT_EQ(with(1).machines.back().vmid, with(7).machines.back().vmid);
+  EXPECT_EQ(with(1).machines.back().address, with(7).machines.back().address);
+}
+
+TEST(Read, AliasesAreValues) {
+  const Result result =
+      read_text(kHead + "machines:\n  - {group: a, tags: &t [x, y]}\n  - {group: b, tags: *t}\n");
+  ASSERT_TRUE(result.ok()) << result.diagnostics.render();
+  EXPECT_EQ(result.homelab.machines[1].tags, (std::vector<std::string>{"x", "y"}));
+}
+
+TEST(Read, CloneOfAGroupOverTheWholeLab) {
+  const auto lab =
+      read_text(kHead + "clone: linked\nmachines: [{group: a}, {group: b, clone: full}]\n").homelab;
+  EXPECT_TRUE(lab.machines[0].linked_clone);
+  EXPECT_FALSE(lab.machines[1].linked_clone);
+}
+
+TEST(Read, MachinesTakeTheNodesInTurn) {
+  const auto lab = read_text(kHead +
+                             "proxmox: {node: [a, b], endpoint: 'https://a:8006', token: env:T}\n"
+                             "machines: [{group: m, count: 3}]\n")
+                       .homelab;
+  EXPECT_EQ(lab.machines[0].node, "a");
+  EXPECT_EQ(lab.machines[1].node, "b");
+  EXPECT_EQ(lab.machines[2].node, "a");
+}
+
+TEST(Keys, ThatHlidCanMakeAreAWarningAndListed) {
+  World world = test::spec_world();
+  world.home = "/home/thor";
+  world.keys_can_be_made = true;
+  const Result result = read_text(kHead + "machines: [{group: a}]\n", world);
+  EXPECT_TRUE(result.ok());
+  EXPECT_EQ(result.missing_keys, std::vector<std::string>{"/home/thor/.ssh/id_ed25519.pub"});
+  EXPECT_FALSE(result.diagnostics.all().empty());
+}
+
+TEST(Keys, ElsewhereAreNeverMade) {
+  World world = test::spec_world();
+  world.keys_can_be_made = true;
+  const Result result =
+      read_text(kHead + "access: {authorized_keys: [file:/etc/keys.pub]}\nmachines: [{group: a}]\n", world);
+  EXPECT_FALSE(result.ok());
+  EXPECT_TRUE(result.missing_keys.empty());
+}
+
+TEST(ConsolePassword, OfAnUnsetVariableIsNoneWithAWarning) {
+  const Result result = read_text(kHead + "access: {console_password: env:UNSET}\nmachines: [{group: a}]\n");
+  EXPECT_TRUE(result.ok());
+  EXPECT_TRUE(result.homelab.access.console_password.empty());
+  ASSERT_EQ(result.diagnostics.all().size(), 1U);
+  EXPECT_EQ(result.diagnostics.all()[0].severity, Severity::warning);
+}
+
+TEST(Secrets, WrittenInClearAreNeverShown) {
+  const std::string planted = "hunter2-planted";
+  const std::string text =
+      kHead + "access: {console_password: " + planted + ", nonsense: 1}\nmachines: [{group: a}]\n";
+  const Result result = read_text(text);
+  EXPECT_FALSE(result.ok());
+  EXPECT_FALSE(contains(result.diagnostics.render(text), planted)) << result.diagnostics.render(text);
+  const std::string typo = kHead + "access: {console_pasword: " + planted + "}\nmachines: [{group: a}]\n";
+  EXPECT_FALSE(contains(read_text(typo).diagnostics.render(typo), planted));
+  const std::string listed =
+      kHead + "access: {console_password: [" + planted + "]}\nmachines: [{group: a}]\n";
+  EXPECT_FALSE(contains(read_text(listed).diagnostics.render(listed), planted));
+}
+
+TEST(Limits, OfSizeDepthAndAliases) {
+  EXPECT_FALSE(read_text(std::string((1U << 20) + 1, '#')).ok());
+  EXPECT_FALSE(read_text(std::string(100'000, '[')).ok());
+  EXPECT_FALSE(read_text(std::string(100'000, '{')).ok());
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int level = 1; level < 20; ++level) {
+    bomb += fmt::format("a{0}: &a{0} [", level);
+    for (int i = 0; i < 10; ++i) bomb += fmt::format("{}*a{}", i == 0 ? "" : ", ", level - 1);
+    bomb += "]\n";
+  }
+  const Result result = read_text(bomb);
+  ASSERT_FALSE(result.ok());
+  EXPECT_TRUE(contains(result.diagnostics.render(), "more than 20000 values"));
+}
+
+TEST(Text, ThatIsNotUtf8IsRefusedAtItsPlace) {
+  const Result result = read_text("apiVersion: hlid/v1\nname: \xff\n");
+  ASSERT_EQ(result.diagnostics.all().size(), 1U);
+  EXPECT_EQ(result.diagnostics.all()[0].at, (Position{"homelab.yaml", 2, 7}));
+  for (const char* bad : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "a\x01"})
+    EXPECT_FALSE(read_text(bad).ok());
+}
+
+}  // namespace
+}  // namespace hlid::spec
