@@ -38,6 +38,12 @@ Session Session::with(std::stop_token stop) const {
   return copy;
 }
 
+Session Session::watched_by(std::function<void(const std::string&)> on_task) const {
+  Session copy = *this;
+  copy.on_task_ = std::move(on_task);
+  return copy;
+}
+
 net::HttpRequest Session::request(const std::string& method, const std::string& path, const Form& query) const {
   net::HttpRequest request;
   request.method = method;

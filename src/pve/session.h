@@ -46,6 +46,8 @@ class Session {
 
   /// The same session whose calls and waits end with Error(interrupted) when a stop is requested.
   Session with(std::stop_token stop) const;
+  /// The same session that tells the UPID of each task it starts, before it waits for it.
+  Session watched_by(std::function<void(const std::string& upid)> on_task) const;
 
   json::value get(const std::string& path, const Form& query = {}) const;
   json::value post(const std::string& path, const Form& form = {}) const;
@@ -59,6 +61,9 @@ class Session {
   sys::Clock& clock() const { return *clock_; }
   const std::stop_token& stop() const { return stop_; }
   const Patience& patience() const { return patience_; }
+  void tell_task(const std::string& upid) const {
+    if (on_task_) on_task_(upid);
+  }
   const std::string& url() const { return endpoint_->url; }
 
  private:
@@ -72,6 +77,7 @@ class Session {
   sys::Clock* clock_;
   Patience patience_;
   std::stop_token stop_;
+  std::function<void(const std::string&)> on_task_;
 };
 
 /// "/nodes/asgard/qemu": each segment percent-encoded.

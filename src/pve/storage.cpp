@@ -11,7 +11,7 @@ std::vector<StorageRow> storages(const Session& session, const std::string& node
   for (const auto& value : list_of(data, "the storages")) {
     const auto& row = object_of(value, "a storage");
     found.push_back({text_or(row, "storage"), text_or(row, "type"), split_list(text_or(row, "content"), ", "),
-                     flag_or(row, "active"), bytes_or(row, "total"), bytes_or(row, "used"), bytes_or(row, "avail")});
+                     flag_or(row, "active"), flag_or(row, "shared"), bytes_or(row, "total"), bytes_or(row, "used"), bytes_or(row, "avail")});
   }
   return found;
 }
@@ -43,7 +43,9 @@ void set_storage_content(const Session& session, const std::string& id, const st
 wire::VolumeId upload(const Session& session, const UploadRequest& request) {
   net::Upload body{{{"content", request.content}}, request.file, request.file_name, request.on_progress};
   const auto path = path_of({"nodes", request.node, "storage", request.storage, "upload"});
-  wait_task(session, text_of(session.upload(path, std::move(body)), "the upload"));
+  const auto upid = text_of(session.upload(path, std::move(body)), "the upload");
+  session.tell_task(upid);
+  wait_task(session, upid);
   return {request.storage, request.content + "/" + request.file_name};
 }
 

@@ -16,6 +16,7 @@ struct StorageRow {
   std::string id, type;
   std::vector<std::string> content;
   bool active = false;
+  bool shared = false;
   Bytes total, used, available;
 };
 

@@ -123,6 +123,7 @@ void run_task(const Session& session, const std::function<json::value()>& start,
   while (true) {
     const auto upid = upid_of(start());
     if (upid.empty()) return;
+    session.tell_task(upid);
     const auto ended = follow(session, upid, on_log);
     if (ended.status.ok()) return;
     if (!patience.pause(lock_wait_of(ended.status.exit_status)))

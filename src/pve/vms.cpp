@@ -122,6 +122,14 @@ void start_vm(const Session& session, const VmRef& vm, const OnLog& on_log) {
   post_task(session, path_of_vm(vm, {"status", "start"}), {}, on_log);
 }
 
+void resume_vm(const Session& session, const VmRef& vm) {
+  post_task(session, path_of_vm(vm, {"status", "resume"}), {});
+}
+
+void unlock_vm(const Session& session, const VmRef& vm) {
+  set_config(session, vm, {{"delete", "lock"}, {"skiplock", "1"}});
+}
+
 void stop_vm(const Session& session, const VmRef& vm) { post_task(session, path_of_vm(vm, {"status", "stop"}), {}); }
 
 void shutdown_vm(const Session& session, const VmRef& vm, std::chrono::seconds timeout, bool force) {

@@ -76,12 +76,17 @@ void resize_disk(const Session& session, const VmRef& vm, const std::string& dis
 void make_template(const Session& session, const VmRef& vm);
 
 void start_vm(const Session& session, const VmRef& vm, const OnLog& on_log = {});
+/// Of a paused machine; done when it returns.
+void resume_vm(const Session& session, const VmRef& vm);
 void stop_vm(const Session& session, const VmRef& vm);
 /// Asks the guest; after `timeout` it fails, or is switched off when `force`.
 void shutdown_vm(const Session& session, const VmRef& vm, std::chrono::seconds timeout, bool force);
 void reboot_vm(const Session& session, const VmRef& vm, std::chrono::seconds timeout);
 /// With its disks, and its mention in backup and replication jobs.
 void remove_vm(const Session& session, const VmRef& vm, const OnLog& on_log = {});
+
+/// Removes the lock word. Proxmox allows it to root@pam with a ticket only.
+void unlock_vm(const Session& session, const VmRef& vm);
 
 /// The failure means that the machine does not exist.
 bool says_missing(const Error& error);
