@@ -18,7 +18,8 @@ void wait_until_it_answers(const pve::Session& session, std::stop_token stop) {
     } catch (const Error& error) {
       if (error.code() != Errc::io || session.clock().now() >= deadline) throw;
     }
-    if (!session.clock().sleep(std::chrono::milliseconds(50), stop)) throw Error(Errc::interrupted, "stopped");
+    if (!session.clock().sleep(std::chrono::milliseconds(50), stop))
+      throw Error(Errc::interrupted, "stopped");
   }
 }
 
@@ -36,8 +37,10 @@ std::string base_url(const std::string& endpoint) {
 }
 
 Connection Connection::to_server(const model::Proxmox& proxmox, const Secrets& secrets, sys::Clock& clock) {
-  net::TlsTrust trust{proxmox.ca_file.empty() ? std::string() : expand_home(proxmox.ca_file), proxmox.fingerprint};
-  pve::Endpoint endpoint{base_url(proxmox.endpoint), {secrets.get(proxmox.token, "the API token (proxmox.token)")}};
+  net::TlsTrust trust{proxmox.ca_file.empty() ? std::string() : expand_home(proxmox.ca_file),
+                      proxmox.fingerprint};
+  pve::Endpoint endpoint{base_url(proxmox.endpoint),
+                         {secrets.get(proxmox.token, "the API token (proxmox.token)")}};
   return {std::make_unique<net::CurlHttpClient>(std::move(trust)), std::move(endpoint), clock};
 }
 

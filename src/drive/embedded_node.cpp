@@ -51,7 +51,8 @@ std::optional<NodeDaemon> EmbeddedNode::daemon() const {
 
 NodeClient EmbeddedNode::client() const {
   if (!std::filesystem::exists(folder_.client_file()))
-    throw Error(Errc::precondition, "the embedded node '{}' was never started", node_).with_hint("hlid node start");
+    throw Error(Errc::precondition, "the embedded node '{}' was never started", node_)
+        .with_hint("hlid node start");
   const auto object = read_object(folder_.client_file());
   return {get_string(object, "endpoint").value_or(""), Secret(get_string(object, "token").value_or("")),
           get_string(object, "ca").value_or("")};
@@ -59,7 +60,8 @@ NodeClient EmbeddedNode::client() const {
 
 std::optional<NodeDaemon> EmbeddedNode::usable_daemon() const {
   auto found = daemon();
-  if (!found || found->endpoint.empty() || !std::filesystem::exists(folder_.client_file())) return std::nullopt;
+  if (!found || found->endpoint.empty() || !std::filesystem::exists(folder_.client_file()))
+    return std::nullopt;
   return found;
 }
 
@@ -74,8 +76,9 @@ bool EmbeddedNode::start(std::stop_token stop) {
   if (usable_daemon()) return false;
   sys::make_folder(home_, 0700);
   sys::make_folder(folder_.daemon_log().parent_path(), 0700);
-  const auto child = sys::spawn_detached(
-      {find_node_program().string(), "daemon", "--home", home_.string(), "--node", node_}, folder_.daemon_log());
+  const auto child =
+      sys::spawn_detached({find_node_program().string(), "daemon", "--home", home_.string(), "--node", node_},
+                          folder_.daemon_log());
   const auto deadline = clock_.now() + kTimeToStart;
   while (!usable_daemon()) {
     const bool gone = !sys::is_alive(child) && !daemon();

@@ -9,8 +9,8 @@
 #include "sys/clock.h"
 #include "sys/process.h"
 
-/// Starts, finds and stops our own node, which is another program (`hlid-node`): all that the two share are the
-/// files under $HLID_HOME/nodes/<node> and the API.
+/// Starts, finds and stops our own node, which is another program (`hlid-node`): all that the two share are
+/// the files under $HLID_HOME/nodes/<node> and the API.
 namespace hlid::drive {
 
 /// client.json: how to reach it.
@@ -34,9 +34,9 @@ class EmbeddedNode {
   std::optional<NodeDaemon> daemon() const;
   /// Throws Error(precondition) when the node was never started.
   NodeClient client() const;
-  /// Starts the daemon, detached, unless it lives, and waits until it has written how to reach it. True when it
-  /// was started now. Throws Error(precondition) when hlid-node is not installed, failed with the last lines of its
-  /// log when it ends at once.
+  /// Starts the daemon, detached, unless it lives, and waits until it has written how to reach it. True when
+  /// it was started now. Throws Error(precondition) when hlid-node is not installed, failed with the last
+  /// lines of its log when it ends at once.
   bool start(std::stop_token stop = {});
   /// Ends the daemon (machines go on); false when none lived. Throws Error(timeout).
   bool stop_daemon(std::stop_token stop = {});

@@ -34,7 +34,8 @@ std::string block(const std::string& title, const std::string& text) {
   return out;
 }
 
-std::string run_in_guest(const pve::Session& session, const pve::VmRef& vm, std::vector<std::string> command) {
+std::string run_in_guest(const pve::Session& session, const pve::VmRef& vm,
+                         std::vector<std::string> command) {
   try {
     return pve::guest_exec(session, vm, {std::move(command), {}, std::chrono::seconds(20)}).output;
   } catch (const Error&) {  // evidence is best effort
@@ -43,15 +44,17 @@ std::string run_in_guest(const pve::Session& session, const pve::VmRef& vm, std:
 }
 
 std::string inside(const pve::Session& session, const pve::VmRef& vm, Link broken) {
-  if (broken == Link::address) return block("ip address", run_in_guest(session, vm, {"/usr/sbin/ip", "-br", "addr"}));
+  if (broken == Link::address)
+    return block("ip address", run_in_guest(session, vm, {"/usr/sbin/ip", "-br", "addr"}));
   std::string out;
   try {
     const auto log = pve::guest_read_file(session, vm, "/var/log/cloud-init-output.log");
     out += block("cloud-init", log.value_or(""));
   } catch (const Error&) {  // evidence is best effort
   }
-  return out + block("journal", run_in_guest(session, vm, {"/usr/bin/journalctl", "-b", "-p", "warning", "-n", "8",
-                                                           "--no-pager", "-o", "cat"}));
+  return out + block("journal", run_in_guest(session, vm,
+                                             {"/usr/bin/journalctl", "-b", "-p", "warning", "-n", "8",
+                                              "--no-pager", "-o", "cat"}));
 }
 
 }  // namespace

@@ -2,10 +2,16 @@
 
 namespace hlid::drive {
 
-LabFolder lab_folder(const std::filesystem::path& home, const std::string& lab) { return {home / "labs" / lab}; }
+LabFolder lab_folder(const std::filesystem::path& home, const std::string& lab) {
+  return {home / "labs" / lab};
+}
 
-std::filesystem::path template_cache(const std::filesystem::path& home) { return home / "cache" / "templates"; }
+std::filesystem::path template_cache(const std::filesystem::path& home) {
+  return home / "cache" / "templates";
+}
 
-NodeFolder node_folder(const std::filesystem::path& home, const std::string& node) { return {home / "nodes" / node}; }
+NodeFolder node_folder(const std::filesystem::path& home, const std::string& node) {
+  return {home / "nodes" / node};
+}
 
 }  // namespace hlid::drive

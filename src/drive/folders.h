@@ -20,8 +20,12 @@ struct NodeFolder {
   std::filesystem::path daemon_file() const { return root / "run" / "daemon.json"; }
   std::filesystem::path daemon_log() const { return root / "log" / "daemon.log"; }
   std::filesystem::path storage(const std::string& id) const { return root / "storage" / id; }
-  std::filesystem::path serial_socket(int vmid) const { return root / "run" / (std::to_string(vmid) + ".serial0"); }
-  std::filesystem::path serial_log(int vmid) const { return root / "log" / (std::to_string(vmid) + ".serial0"); }
+  std::filesystem::path serial_socket(int vmid) const {
+    return root / "run" / (std::to_string(vmid) + ".serial0");
+  }
+  std::filesystem::path serial_log(int vmid) const {
+    return root / "log" / (std::to_string(vmid) + ".serial0");
+  }
 };
 
 NodeFolder node_folder(const std::filesystem::path& home, const std::string& node);

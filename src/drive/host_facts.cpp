@@ -25,7 +25,8 @@ std::string flags_of_first_processor() {
 Acceleration judge_acceleration(int open_errno, const std::string& cpu_flags) {
   if (open_errno == ENOENT) return {false, "/dev/kvm does not exist"};
   if (open_errno == EACCES) return {false, "/dev/kvm may not be opened by this user (group kvm)"};
-  if (open_errno != 0) return {false, "/dev/kvm does not open: " + std::generic_category().message(open_errno)};
+  if (open_errno != 0)
+    return {false, "/dev/kvm does not open: " + std::generic_category().message(open_errno)};
   const auto flags = split_list(cpu_flags, " \t");
   for (const char* flag : {"vmx", "svm"})
     if (std::find(flags.begin(), flags.end(), flag) != flags.end())

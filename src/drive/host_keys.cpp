@@ -8,7 +8,9 @@
 namespace hlid::drive {
 namespace {
 
-bool is_about(const std::string& line, const std::string& name) { return line.starts_with(name + ","); }
+bool is_about(const std::string& line, const std::string& name) {
+  return line.starts_with(name + ",");
+}
 
 /// "type base64 comment" without the comment; "" for anything else.
 std::string key_of(const std::string& public_key_file) {
@@ -23,13 +25,15 @@ std::vector<std::string> lines_of(const std::filesystem::path& file) {
 
 }  // namespace
 
-bool HostKeys::learn(const pve::Session& session, const pve::VmRef& vm, const model::Machine& machine, int ssh_port) {
+bool HostKeys::learn(const pve::Session& session, const pve::VmRef& vm, const model::Machine& machine,
+                     int ssh_port) {
   std::vector<std::string> lines;
   for (const char* type : {"ed25519", "ecdsa", "rsa"}) {
     const auto text = pve::guest_read_file(session, vm, fmt::format("/etc/ssh/ssh_host_{}_key.pub", type));
     const auto key = key_of(text.value_or(""));
     if (key.empty()) continue;
-    lines.push_back(fmt::format("{},[{}]:{} {}", machine.name, to_string(machine.address.address), ssh_port, key));
+    lines.push_back(
+        fmt::format("{},[{}]:{} {}", machine.name, to_string(machine.address.address), ssh_port, key));
   }
   if (lines.empty()) return false;
   replace(machine.name, lines);

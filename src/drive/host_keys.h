@@ -10,9 +10,9 @@
 
 namespace hlid::drive {
 
-/// The lab's known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): each machine under its own name, which ssh is
-/// told as HostKeyAlias, and under its address. The keys are asked of the guest agent, so no connection is ever
-/// trusted blindly. Thread-safe within one process; the caller holds the lab's lock against others.
+/// The lab's known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): each machine under its own name, which ssh
+/// is told as HostKeyAlias, and under its address. The keys are asked of the guest agent, so no connection is
+/// ever trusted blindly. Thread-safe within one process; the caller holds the lab's lock against others.
 class HostKeys {
  public:
   explicit HostKeys(std::filesystem::path file) : file_(std::move(file)) {}

@@ -4,8 +4,8 @@
 #include "pve/network.h"
 #include "pve/storage.h"
 
-/// What makes a new embedded node fit for the file. A real Proxmox VE is never changed in these ways; the plan
-/// holds such steps for the embedded node only.
+/// What makes a new embedded node fit for the file. A real Proxmox VE is never changed in these ways; the
+/// plan holds such steps for the embedded node only.
 namespace hlid::drive {
 
 void create_storage(const StepScope& scope) {
@@ -15,7 +15,8 @@ void create_storage(const StepScope& scope) {
   if (scope.bench.node_storages.empty())
     throw Error(Errc::precondition, "storage '{}' does not exist on {}", id, scope.step.node)
         .with_hint("create it there, or name another one in the file (proxmox.storage)");
-  pve::create_dir_storage(scope.session, id, (scope.bench.node_storages / id).string(), {"images", "rootdir"});
+  pve::create_dir_storage(scope.session, id, (scope.bench.node_storages / id).string(),
+                          {"images", "rootdir"});
 }
 
 void set_network(const StepScope& scope) {
@@ -23,7 +24,8 @@ void set_network(const StepScope& scope) {
   const auto& network = scope.bench.lab.network;
   const Cidr address{network.gateway, network.cidr.prefix};
   const auto there = pve::interfaces(scope.session, scope.step.node);
-  const auto found = std::find_if(there.begin(), there.end(), [&](const auto& row) { return row.name == bridge; });
+  const auto found =
+      std::find_if(there.begin(), there.end(), [&](const auto& row) { return row.name == bridge; });
   const bool exists = found != there.end();
   if (exists && found->address == address && found->active) return;
   pve::write_bridge(scope.session, scope.step.node, bridge, address, exists);

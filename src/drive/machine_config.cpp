@@ -38,7 +38,8 @@ class FormWriter {
  public:
   explicit FormWriter(const std::set<std::string>& what) : what_(what) {}
   bool wants(std::initializer_list<const char*> triggers) const {
-    return std::any_of(triggers.begin(), triggers.end(), [&](const char* key) { return what_.contains(key); });
+    return std::any_of(triggers.begin(), triggers.end(),
+                       [&](const char* key) { return what_.contains(key); });
   }
   void add(std::initializer_list<const char*> triggers, const std::string& key, const std::string& value) {
     if (wants(triggers)) form_.emplace_back(key, value);
@@ -96,8 +97,8 @@ int integer_or(const std::string& text, int fallback) {
 
 }  // namespace
 
-pve::Form machine_form(const model::Homelab& lab, const model::Machine& machine, const std::set<std::string>& what,
-                       const Secret& password) {
+pve::Form machine_form(const model::Homelab& lab, const model::Machine& machine,
+                       const std::set<std::string>& what, const Secret& password) {
   const auto& network = lab.network;
   FormWriter form(what);
   form.add({"uuid"}, "smbios1", "uuid=" + machine_uuid(lab.name, machine.name).text);
@@ -116,7 +117,8 @@ pve::Form machine_form(const model::Homelab& lab, const model::Machine& machine,
   form.add({"address", "gateway"}, "ipconfig0",
            "ip=" + to_string(machine.address) + ",gw=" + to_string(network.gateway));
   form.add({"dns"}, "nameserver", join_addresses(network.dns));
-  form.add({"search_domain"}, "searchdomain", network.search_domain.empty() ? lab.name : network.search_domain);
+  form.add({"search_domain"}, "searchdomain",
+           network.search_domain.empty() ? lab.name : network.search_domain);
   if (!password.empty()) form.add({"password"}, "cipassword", password.reveal());
   return form.take();
 }
@@ -131,7 +133,8 @@ pve::Form template_form(const model::Homelab& lab, const std::string& key, const
           {"scsihw", "virtio-scsi-pci"},
           {"agent", "enabled=1"},
           {"net0", "virtio,bridge=" + lab.proxmox.bridge},
-          {"virtio0", lab.proxmox.storage + ":0,import-from=" + import_volume + ",format=raw,iothread=1,discard=on"},
+          {"virtio0",
+           lab.proxmox.storage + ":0,import-from=" + import_volume + ",format=raw,iothread=1,discard=on"},
           {"serial0", "socket"},
           {"boot", "order=virtio0"},
           {"tags", wire::print_tags(model::ownership_tags(lab.name))},
@@ -139,7 +142,8 @@ pve::Form template_form(const model::Homelab& lab, const std::string& key, const
           {"description", template_description(lab.name, key)}};
 }
 
-std::string machine_description(const std::string& lab, const std::string& name, const std::string& template_key) {
+std::string machine_description(const std::string& lab, const std::string& name,
+                                const std::string& template_key) {
   return fmt::format("{}{}\n{}{}", kMachineMark, model::machine_mark(lab, name), kTemplateMark, template_key);
 }
 
@@ -147,8 +151,12 @@ std::string template_description(const std::string& lab, const std::string& key)
   return fmt::format("{}{}\nmade by hlid for the homelab {}", kTemplateMark, key, lab);
 }
 
-std::string mark_of(const pve::VmConfig& config) { return after_mark(config, kMachineMark); }
-std::string template_key_of(const pve::VmConfig& config) { return after_mark(config, kTemplateMark); }
+std::string mark_of(const pve::VmConfig& config) {
+  return after_mark(config, kMachineMark);
+}
+std::string template_key_of(const pve::VmConfig& config) {
+  return after_mark(config, kTemplateMark);
+}
 
 std::string uuid_of(const pve::VmConfig& config) {
   return to_lower(wire::PropertyString::parse(value_or(config, "smbios1")).get_or("uuid", ""));

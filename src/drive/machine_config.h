@@ -10,20 +10,21 @@
 #include "pve/cluster.h"
 #include "pve/vms.h"
 
-/// The table between our machines and Proxmox's configuration keys, both ways and pure: what is written here is
-/// what is read back there. (qemu-server, PVE/QemuServer.pm, the configuration's schema.)
+/// The table between our machines and Proxmox's configuration keys, both ways and pure: what is written here
+/// is what is read back there. (qemu-server, PVE/QemuServer.pm, the configuration's schema.)
 namespace hlid::drive {
 
 /// The values for a configure step: `what` are the keys of its details (plan/step.h). `password` is used when
 /// "password" is among them and it is not empty.
-pve::Form machine_form(const model::Homelab& lab, const model::Machine& machine, const std::set<std::string>& what,
-                       const Secret& password);
+pve::Form machine_form(const model::Homelab& lab, const model::Machine& machine,
+                       const std::set<std::string>& what, const Secret& password);
 
 /// The template's machine, before it has a disk and becomes a template.
 pve::Form template_form(const model::Homelab& lab, const std::string& key, const std::string& import_volume);
 
 /// Descriptions carry two marks, one a line: "hlid-machine: <lab>/<name>" and "hlid-template: <key>".
-std::string machine_description(const std::string& lab, const std::string& name, const std::string& template_key);
+std::string machine_description(const std::string& lab, const std::string& name,
+                                const std::string& template_key);
 std::string template_description(const std::string& lab, const std::string& key);
 std::string mark_of(const pve::VmConfig& config);
 std::string template_key_of(const pve::VmConfig& config);

@@ -5,8 +5,8 @@
 #include "drive/step_scope.h"
 #include "wire/size.h"
 
-/// Making, changing and unmaking machines. Each step looks at the machine afresh, proves it ours, and does only
-/// what is not done yet.
+/// Making, changing and unmaking machines. Each step looks at the machine afresh, proves it ours, and does
+/// only what is not done yet.
 namespace hlid::drive {
 namespace {
 

@@ -63,12 +63,14 @@ bool PveObserver::concerns_us(const model::ObservedMachine& machine) const {
 }
 
 /// /cluster/resources of a Proxmox VE is up to ten seconds old, so the power is asked of the machine itself.
-void PveObserver::complete(const pve::Session& session, bool embedded, model::ObservedMachine& machine) const {
+void PveObserver::complete(const pve::Session& session, bool embedded,
+                           model::ObservedMachine& machine) const {
   const pve::VmRef vm{machine.node, machine.vmid};
   const auto config = pve::find_config(session, vm);
   if (!config) return;
   read_config(*config, machine);
-  const bool ask = !embedded || machine.power == model::Power::unknown || machine.power == model::Power::running;
+  const bool ask =
+      !embedded || machine.power == model::Power::unknown || machine.power == model::Power::running;
   if (ask && !machine.is_template) machine.power = power_of(pve::vm_status(session, vm));
   if (machine.power != model::Power::running) return;
   for (const auto& change : pve::pending_changes(session, vm)) machine.pending.push_back(change.key);

@@ -22,20 +22,27 @@ Claim judge(const pve::VmConfig& config, const std::string& lab, const std::stri
 
 }  // namespace
 
-std::string Found::lock() const { return value_of(config, "lock"); }
-bool Found::is_template() const { return value_of(config, "template") == "1"; }
+std::string Found::lock() const {
+  return value_of(config, "lock");
+}
+bool Found::is_template() const {
+  return value_of(config, "template") == "1";
+}
 
-Found look_at(const pve::Session& session, const std::string& lab, const std::string& name, const pve::VmRef& vm) {
+Found look_at(const pve::Session& session, const std::string& lab, const std::string& name,
+              const pve::VmRef& vm) {
   auto config = pve::find_config(session, vm);
   if (!config) return {};
   const auto claim = judge(*config, lab, name);
   return {claim, std::move(*config)};
 }
 
-Error foreign_machine(const Found& found, const std::string& lab, const std::string& name, const pve::VmRef& vm) {
-  Error error(Errc::conflict, "VM {} on {} is not '{}' of homelab '{}': its name is '{}', its tags '{}', its UUID '{}'",
-              to_string(vm.vmid), vm.node, name, lab, value_of(found.config, "name"), value_of(found.config, "tags"),
-              uuid_of(found.config));
+Error foreign_machine(const Found& found, const std::string& lab, const std::string& name,
+                      const pve::VmRef& vm) {
+  Error error(Errc::conflict,
+              "VM {} on {} is not '{}' of homelab '{}': its name is '{}', its tags '{}', its UUID '{}'",
+              to_string(vm.vmid), vm.node, name, lab, value_of(found.config, "name"),
+              value_of(found.config, "tags"), uuid_of(found.config));
   error.with_hint("nothing was changed; choose another vmid in the file, or remove that machine yourself");
   return error;
 }

@@ -24,14 +24,16 @@ struct Found {
 };
 
 /// Reads the configuration afresh and judges it as machine (or template) `name` of `lab`.
-Found look_at(const pve::Session& session, const std::string& lab, const std::string& name, const pve::VmRef& vm);
+Found look_at(const pve::Session& session, const std::string& lab, const std::string& name,
+              const pve::VmRef& vm);
 
-/// The configuration of a machine that is ours or half made by us. Throws Error: not_found, or conflict naming
-/// what disagrees.
+/// The configuration of a machine that is ours or half made by us. Throws Error: not_found, or conflict
+/// naming what disagrees.
 pve::VmConfig require_ours(const pve::Session& session, const std::string& lab, const std::string& name,
                            const pve::VmRef& vm);
 
 /// The failure to be thrown for a machine that is somebody else's.
-Error foreign_machine(const Found& found, const std::string& lab, const std::string& name, const pve::VmRef& vm);
+Error foreign_machine(const Found& found, const std::string& lab, const std::string& name,
+                      const pve::VmRef& vm);
 
 }  // namespace hlid::drive

@@ -7,7 +7,9 @@ namespace {
 constexpr std::chrono::seconds kGraceToShutDown{90};
 constexpr std::chrono::seconds kGraceEmulated{300};
 
-std::chrono::seconds grace(const StepScope& scope) { return scope.bench.emulated ? kGraceEmulated : kGraceToShutDown; }
+std::chrono::seconds grace(const StepScope& scope) {
+  return scope.bench.emulated ? kGraceEmulated : kGraceToShutDown;
+}
 
 /// Proven ours, and how it stands now.
 pve::VmStatus status_of_ours(const StepScope& scope) {
@@ -15,7 +17,9 @@ pve::VmStatus status_of_ours(const StepScope& scope) {
   return pve::vm_status(scope.session, scope.vm());
 }
 
-bool is_paused(const pve::VmStatus& status) { return status.qmp_status == "paused"; }
+bool is_paused(const pve::VmStatus& status) {
+  return status.qmp_status == "paused";
+}
 
 void power_on(const StepScope& scope, const pve::VmStatus& status) {
   if (is_paused(status)) return pve::resume_vm(scope.session, scope.vm());
@@ -34,14 +38,18 @@ void power_down(const StepScope& scope, const pve::VmStatus& status) {
 
 }  // namespace
 
-void start(const StepScope& scope) { power_on(scope, status_of_ours(scope)); }
+void start(const StepScope& scope) {
+  power_on(scope, status_of_ours(scope));
+}
 
 void stop(const StepScope& scope) {
   if (!status_of_ours(scope).running()) return;
   pve::stop_vm(scope.session, scope.vm());
 }
 
-void shutdown(const StepScope& scope) { power_down(scope, status_of_ours(scope)); }
+void shutdown(const StepScope& scope) {
+  power_down(scope, status_of_ours(scope));
+}
 
 void reboot(const StepScope& scope) {
   power_down(scope, status_of_ours(scope));

@@ -16,10 +16,14 @@ constexpr const char* kCloudInitStatus = "/run/cloud-init/status.json";
 
 std::string phase_text(Link link, const model::Machine& machine) {
   switch (link) {
-    case Link::running: return "starting";
-    case Link::agent: return "booting";
-    case Link::address: return "waiting for address " + to_string(machine.address.address);
-    case Link::cloud_init: return "cloud-init";
+    case Link::running:
+      return "starting";
+    case Link::agent:
+      return "booting";
+    case Link::address:
+      return "waiting for address " + to_string(machine.address.address);
+    case Link::cloud_init:
+      return "cloud-init";
   }
   return {};
 }
@@ -38,7 +42,8 @@ std::vector<std::string> errors_in(const std::string& result) {
   const auto* v1 = value.is_object() ? value.get_object().if_contains("v1") : nullptr;
   const auto* list = v1 != nullptr && v1->is_object() ? v1->get_object().if_contains("errors") : nullptr;
   if (list == nullptr || !list->is_array()) return errors;
-  for (const auto& error : list->get_array()) errors.push_back(error.is_string() ? std::string(error.get_string()) : to_text(error));
+  for (const auto& error : list->get_array())
+    errors.push_back(error.is_string() ? std::string(error.get_string()) : to_text(error));
   return errors;
 }
 
@@ -62,10 +67,14 @@ ChainState cloud_init_state(const pve::Session& session, const pve::VmRef& vm) {
 
 std::string fix_for(Link link, const model::Machine& machine) {
   switch (link) {
-    case Link::running: return "hlid console " + machine.name;
-    case Link::agent: return "hlid console " + machine.name;
-    case Link::address: return "hlid logs " + machine.name;
-    case Link::cloud_init: return "hlid logs " + machine.name;
+    case Link::running:
+      return "hlid console " + machine.name;
+    case Link::agent:
+      return "hlid console " + machine.name;
+    case Link::address:
+      return "hlid logs " + machine.name;
+    case Link::cloud_init:
+      return "hlid logs " + machine.name;
   }
   return {};
 }
@@ -98,10 +107,14 @@ ChainState look_inside(const pve::Session& session, const pve::VmRef& vm, const 
 
 std::string_view to_string(Link link) {
   switch (link) {
-    case Link::running: return "running";
-    case Link::agent: return "agent";
-    case Link::address: return "address";
-    case Link::cloud_init: return "cloud-init";
+    case Link::running:
+      return "running";
+    case Link::agent:
+      return "agent";
+    case Link::address:
+      return "address";
+    case Link::cloud_init:
+      return "cloud-init";
   }
   return "unknown";
 }
@@ -114,10 +127,14 @@ Deadlines Deadlines::usual(bool emulated) {
 
 std::chrono::seconds Deadlines::of(Link link) const {
   switch (link) {
-    case Link::running: return running;
-    case Link::agent: return agent;
-    case Link::address: return address;
-    case Link::cloud_init: return cloud_init;
+    case Link::running:
+      return running;
+    case Link::agent:
+      return agent;
+    case Link::address:
+      return address;
+    case Link::cloud_init:
+      return cloud_init;
   }
   return running;
 }

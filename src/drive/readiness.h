@@ -37,8 +37,8 @@ struct ReadinessWatch {
   std::function<std::string()> console_tail;
 };
 
-/// Waits until the chain holds. Throws Error(timeout or failed) that names the first broken link, with evidence
-/// (last lines of console, cloud-init and journal) and what to do.
+/// Waits until the chain holds. Throws Error(timeout or failed) that names the first broken link, with
+/// evidence (last lines of console, cloud-init and journal) and what to do.
 void wait_until_ready(const pve::Session& session, const pve::VmRef& vm, const model::Machine& machine,
                       const Deadlines& deadlines, const ReadinessWatch& watch);
 

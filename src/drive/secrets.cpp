@@ -51,7 +51,8 @@ std::optional<Secret> Secrets::find(const model::SecretRef& reference) const {
     return Secret(without_final_newline(std::move(*text)));
   }
   if (kind == "cmd") return of_command(rest);
-  throw Error(Errc::spec, "'{}' is not a reference to a secret", kind).with_hint("write env:NAME, file:PATH or cmd:COMMAND");
+  throw Error(Errc::spec, "'{}' is not a reference to a secret", kind)
+      .with_hint("write env:NAME, file:PATH or cmd:COMMAND");
 }
 
 Secret Secrets::get(const model::SecretRef& reference, const std::string& what) const {

@@ -11,8 +11,8 @@
 namespace hlid::drive {
 
 /// Resolves references to secrets where they are used: "env:NAME", "file:PATH" (its text without the final
-/// newline; "~/" is the home folder), "cmd:PROGRAM ARGUMENTS" (its output; split at blanks, quotes '…' and "…"
-/// keep them; no shell).
+/// newline; "~/" is the home folder), "cmd:PROGRAM ARGUMENTS" (its output; split at blanks, quotes '…' and
+/// "…" keep them; no shell).
 class Secrets {
  public:
   using Variable = std::function<std::optional<std::string>(const std::string&)>;

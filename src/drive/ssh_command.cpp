@@ -21,7 +21,8 @@ std::string proxy_word(const std::string& text) {
 
 std::vector<std::string> ssh_argv(const SshRequest& request) {
   const auto& machine = request.machine;
-  std::vector<std::string> argv{"ssh", "-p", std::to_string(request.access.ssh_port), "-l", request.access.user};
+  std::vector<std::string> argv{"ssh", "-p", std::to_string(request.access.ssh_port), "-l",
+                                request.access.user};
   const auto option = [&](const std::string& text) {
     argv.push_back("-o");
     argv.push_back(text);

@@ -9,22 +9,38 @@ namespace {
 
 void dispatch(const StepScope& scope) {
   switch (scope.step.kind) {
-    case plan::StepKind::create_storage: return create_storage(scope);
-    case plan::StepKind::set_network: return set_network(scope);
-    case plan::StepKind::build_template: return build_template(scope);
-    case plan::StepKind::upload_template: return upload_template(scope);
-    case plan::StepKind::create_template: return create_template(scope);
-    case plan::StepKind::clone: return clone(scope);
-    case plan::StepKind::configure: return configure(scope);
-    case plan::StepKind::resize_disk: return resize(scope);
-    case plan::StepKind::start: return start(scope);
-    case plan::StepKind::wait_ready: return wait_ready(scope);
-    case plan::StepKind::shutdown: return shutdown(scope);
-    case plan::StepKind::reboot: return reboot(scope);
-    case plan::StepKind::stop: return stop(scope);
-    case plan::StepKind::destroy: return destroy(scope);
-    case plan::StepKind::destroy_template: return destroy_template(scope);
-    case plan::StepKind::unlock: return unlock(scope);
+    case plan::StepKind::create_storage:
+      return create_storage(scope);
+    case plan::StepKind::set_network:
+      return set_network(scope);
+    case plan::StepKind::build_template:
+      return build_template(scope);
+    case plan::StepKind::upload_template:
+      return upload_template(scope);
+    case plan::StepKind::create_template:
+      return create_template(scope);
+    case plan::StepKind::clone:
+      return clone(scope);
+    case plan::StepKind::configure:
+      return configure(scope);
+    case plan::StepKind::resize_disk:
+      return resize(scope);
+    case plan::StepKind::start:
+      return start(scope);
+    case plan::StepKind::wait_ready:
+      return wait_ready(scope);
+    case plan::StepKind::shutdown:
+      return shutdown(scope);
+    case plan::StepKind::reboot:
+      return reboot(scope);
+    case plan::StepKind::stop:
+      return stop(scope);
+    case plan::StepKind::destroy:
+      return destroy(scope);
+    case plan::StepKind::destroy_template:
+      return destroy_template(scope);
+    case plan::StepKind::unlock:
+      return unlock(scope);
   }
 }
 

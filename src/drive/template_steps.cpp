@@ -23,7 +23,8 @@ wire::VolumeId upload_volume(const Workbench& bench) {
 }
 
 std::filesystem::path image_of(const StepScope& scope) {
-  return scope.bench.image.image([&](const std::string& phase) { scope.context.phase(phase); }, scope.session.stop());
+  return scope.bench.image.image([&](const std::string& phase) { scope.context.phase(phase); },
+                                 scope.session.stop());
 }
 
 void check_takes_imports(const StepScope& scope) {
@@ -78,9 +79,13 @@ void make_machine(const StepScope& scope, const std::string& key) {
 
 }  // namespace
 
-void build_template(const StepScope& scope) { image_of(scope); }
+void build_template(const StepScope& scope) {
+  image_of(scope);
+}
 
-void upload_template(const StepScope& scope) { upload_image(scope); }
+void upload_template(const StepScope& scope) {
+  upload_image(scope);
+}
 
 void create_template(const StepScope& scope) {
   const auto key = scope.bench.image.key();

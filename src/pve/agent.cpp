@@ -39,7 +39,8 @@ std::vector<Cidr> ipv4_of(const json::object& row) {
 }
 
 std::optional<ExecResult> exec_status(const Session& session, const VmRef& vm, const std::string& pid) {
-  const auto data = session.get_within(std::chrono::seconds(35), path_of_agent(vm, "exec-status"), {{"pid", pid}});
+  const auto data =
+      session.get_within(std::chrono::seconds(35), path_of_agent(vm, "exec-status"), {{"pid", pid}});
   const auto& status = object_of(data, "a program's status");
   if (!flag_or(status, "exited")) return std::nullopt;
   ExecResult result;
@@ -104,7 +105,8 @@ std::optional<std::string> guest_read_file(const Session& session, const VmRef& 
   }
 }
 
-void guest_write_file(const Session& session, const VmRef& vm, const std::string& path, const std::string& content) {
+void guest_write_file(const Session& session, const VmRef& vm, const std::string& path,
+                      const std::string& content) {
   session.post(path_of_agent(vm, "file-write"),
                {{"file", path}, {"content", base64_encode(content)}, {"encode", "0"}});
 }

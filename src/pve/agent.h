@@ -8,7 +8,8 @@
 #include "pve/session.h"
 #include "pve/vms.h"
 
-/// The way into a machine: its guest agent. (qemu-server, API2/Qemu/Agent.pm; QEMU, docs/interop/qemu-ga-ref.)
+/// The way into a machine: its guest agent. (qemu-server, API2/Qemu/Agent.pm; QEMU,
+/// docs/interop/qemu-ga-ref.)
 namespace hlid::pve {
 
 /// True when it answers now; false for "not running" and timeouts of it. Other failures are thrown.
@@ -32,12 +33,13 @@ struct ExecRequest {
   std::chrono::milliseconds timeout{60'000};
 };
 
-/// Runs a program in the guest, as root, and waits for it. Throws Error(timeout) when it takes longer (it goes
-/// on running there).
+/// Runs a program in the guest, as root, and waits for it. Throws Error(timeout) when it takes longer (it
+/// goes on running there).
 ExecResult guest_exec(const Session& session, const VmRef& vm, const ExecRequest& request);
 /// nullopt when the file does not exist. At most 16 MiB.
 std::optional<std::string> guest_read_file(const Session& session, const VmRef& vm, const std::string& path);
 /// At most 45 KiB.
-void guest_write_file(const Session& session, const VmRef& vm, const std::string& path, const std::string& content);
+void guest_write_file(const Session& session, const VmRef& vm, const std::string& path,
+                      const std::string& content);
 
 }  // namespace hlid::pve

@@ -45,7 +45,9 @@ std::string hint_for(int status) {
 
 }  // namespace
 
-bool is_proxy_failure(int status) { return status >= 595 && status <= 599; }
+bool is_proxy_failure(int status) {
+  return status >= 595 && status <= 599;
+}
 
 wire::ApiError read_failure(const net::HttpResponse& response) {
   const auto body = object_of(response.body);

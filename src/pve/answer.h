@@ -7,8 +7,8 @@ namespace hlid::pve {
 
 /// What an answer means: the value of "data", or a throw of the ApiError that it tells. The error text is the
 /// reason phrase (the only place older versions have it), completed by the body's "message" and "errors".
-/// 595, 596, 597 and 599 are the proxy's own codes for a peer it did not reach or stopped waiting for; they have
-/// no body (AnyEvent::HTTP, pseudo status codes).
+/// 595, 596, 597 and 599 are the proxy's own codes for a peer it did not reach or stopped waiting for; they
+/// have no body (AnyEvent::HTTP, pseudo status codes).
 json::value read_answer(const net::HttpResponse& response);
 
 /// The failure that a status other than 200 describes.

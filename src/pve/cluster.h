@@ -15,7 +15,7 @@ struct Resource {
   std::string type;  ///< qemu, lxc, node, storage, sdn, pool
   std::string id;    ///< "qemu/100"
   std::string node;
-  Vmid vmid;         ///< guests only
+  Vmid vmid;  ///< guests only
   std::string name;
   std::string status;
   std::string tags;

@@ -16,8 +16,8 @@ std::vector<Interface> interfaces(const Session& session, const std::string& nod
   return found;
 }
 
-void write_bridge(const Session& session, const std::string& node, const std::string& bridge, const Cidr& address,
-                  bool exists) {
+void write_bridge(const Session& session, const std::string& node, const std::string& bridge,
+                  const Cidr& address, bool exists) {
   Form form{{"type", "bridge"}, {"cidr", to_string(address)}, {"autostart", "1"}};
   if (exists) {
     session.put(path_of({"nodes", node, "network", bridge}), form);

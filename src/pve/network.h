@@ -17,8 +17,8 @@ struct Interface {
 
 std::vector<Interface> interfaces(const Session& session, const std::string& node);
 /// Writes the bridge with that address into the pending configuration; `exists`: it is changed, else created.
-void write_bridge(const Session& session, const std::string& node, const std::string& bridge, const Cidr& address,
-                  bool exists);
+void write_bridge(const Session& session, const std::string& node, const std::string& bridge,
+                  const Cidr& address, bool exists);
 /// Makes the pending configuration the running one.
 void apply_network(const Session& session, const std::string& node);
 

@@ -38,7 +38,9 @@ bool flag_or(const json::object& object, std::string_view key, bool fallback) {
   return get_bool(object, key).value_or(fallback);
 }
 
-Bytes bytes_or(const json::object& object, std::string_view key) { return {number_or(object, key)}; }
+Bytes bytes_or(const json::object& object, std::string_view key) {
+  return {number_or(object, key)};
+}
 
 std::map<std::string, std::string> texts_of(const json::object& object) {
   std::map<std::string, std::string> texts;

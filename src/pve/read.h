@@ -22,7 +22,8 @@ Bytes bytes_or(const json::object& object, std::string_view key);
 /// Every scalar member as text (booleans as 0 and 1): how configurations are compared.
 std::map<std::string, std::string> texts_of(const json::object& object);
 
-/// The server decodes a guest's output bytes as Latin-1: gives the bytes back. Code points above 255 are kept.
+/// The server decodes a guest's output bytes as Latin-1: gives the bytes back. Code points above 255 are
+/// kept.
 std::string bytes_of_latin1(std::string_view utf8);
 
 }  // namespace hlid::pve

@@ -30,7 +30,10 @@ net::Headers headers_for(const Credentials& who, const std::string& method) {
 }  // namespace
 
 Session::Session(net::HttpClient& http, Endpoint endpoint, sys::Clock& clock, Patience patience)
-    : http_(&http), endpoint_(std::make_shared<Endpoint>(std::move(endpoint))), clock_(&clock), patience_(patience) {}
+    : http_(&http),
+      endpoint_(std::make_shared<Endpoint>(std::move(endpoint))),
+      clock_(&clock),
+      patience_(patience) {}
 
 Session Session::with(std::stop_token stop) const {
   Session copy = *this;
@@ -44,7 +47,8 @@ Session Session::watched_by(std::function<void(const std::string&)> on_task) con
   return copy;
 }
 
-net::HttpRequest Session::request(const std::string& method, const std::string& path, const Form& query) const {
+net::HttpRequest Session::request(const std::string& method, const std::string& path,
+                                  const Form& query) const {
   net::HttpRequest request;
   request.method = method;
   request.url = endpoint_->url + "/api2/json" + path;
@@ -104,13 +108,15 @@ json::value Session::upload(const std::string& path, net::Upload upload) const {
   return exchange(wanted);
 }
 
-json::value Session::get_within(std::chrono::milliseconds limit, const std::string& path, const Form& query) const {
+json::value Session::get_within(std::chrono::milliseconds limit, const std::string& path,
+                                const Form& query) const {
   auto wanted = request("GET", path, query);
   wanted.timeout = limit;
   return exchange(wanted);
 }
 
-json::value Session::post_within(std::chrono::milliseconds limit, const std::string& path, const Form& form) const {
+json::value Session::post_within(std::chrono::milliseconds limit, const std::string& path,
+                                 const Form& form) const {
   auto wanted = with_form(request("POST", path, {}), form);
   wanted.timeout = limit;
   return exchange(wanted);
@@ -122,7 +128,8 @@ std::string path_of(std::initializer_list<std::string_view> segments) {
   return path;
 }
 
-Credentials login(net::HttpClient& http, const std::string& url, const std::string& user, const Secret& password) {
+Credentials login(net::HttpClient& http, const std::string& url, const std::string& user,
+                  const Secret& password) {
   sys::SystemClock clock;
   const Session anonymous(http, {url, {}}, clock);
   const auto data = anonymous.post("/access/ticket", {{"username", user}, {"password", password.reveal()}});
@@ -131,7 +138,8 @@ Credentials login(net::HttpClient& http, const std::string& url, const std::stri
   const auto csrf = get_string(data.as_object(), "CSRFPreventionToken");
   if (!ticket || !csrf) throw Error(Errc::protocol, "the login was answered without a ticket");
   if (get_bool(data.as_object(), "NeedTFA").value_or(false))
-    throw Error(Errc::unsupported, "user '{}' needs a second factor", user).with_hint("use an API token instead");
+    throw Error(Errc::unsupported, "user '{}' needs a second factor", user)
+        .with_hint("use an API token instead");
   return {Secret(), Secret(*ticket), Secret(*csrf)};
 }
 

@@ -36,10 +36,10 @@ struct Patience {
   std::chrono::milliseconds lock_word{60'000};   ///< "VM is locked (…)"
 };
 
-/// One speaker of the API: cheap to copy, safe to use from many threads. Every call throws wire::ApiError with
-/// Proxmox's own status, reason and parameter errors, or Error of the transport. A GET that broke off is sent
-/// once more; anything else is sent again only when the answer proves that nothing was done (a lock was not
-/// obtained), until patience ends.
+/// One speaker of the API: cheap to copy, safe to use from many threads. Every call throws wire::ApiError
+/// with Proxmox's own status, reason and parameter errors, or Error of the transport. A GET that broke off is
+/// sent once more; anything else is sent again only when the answer proves that nothing was done (a lock was
+/// not obtained), until patience ends.
 class Session {
  public:
   Session(net::HttpClient& http, Endpoint endpoint, sys::Clock& clock, Patience patience = {});
@@ -55,8 +55,10 @@ class Session {
   json::value del(const std::string& path, const Form& query = {}) const;
   json::value upload(const std::string& path, net::Upload upload) const;
   /// GET with a time limit of its own, not repeated: for polling.
-  json::value get_within(std::chrono::milliseconds limit, const std::string& path, const Form& query = {}) const;
-  json::value post_within(std::chrono::milliseconds limit, const std::string& path, const Form& form = {}) const;
+  json::value get_within(std::chrono::milliseconds limit, const std::string& path,
+                         const Form& query = {}) const;
+  json::value post_within(std::chrono::milliseconds limit, const std::string& path,
+                          const Form& form = {}) const;
 
   sys::Clock& clock() const { return *clock_; }
   const std::stop_token& stop() const { return stop_; }
@@ -84,6 +86,7 @@ class Session {
 std::string path_of(std::initializer_list<std::string_view> segments);
 
 /// POST /access/ticket. Throws wire::ApiError 401 for a wrong password.
-Credentials login(net::HttpClient& http, const std::string& url, const std::string& user, const Secret& password);
+Credentials login(net::HttpClient& http, const std::string& url, const std::string& user,
+                  const Secret& password);
 
 }  // namespace hlid::pve

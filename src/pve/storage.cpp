@@ -11,7 +11,8 @@ std::vector<StorageRow> storages(const Session& session, const std::string& node
   for (const auto& value : list_of(data, "the storages")) {
     const auto& row = object_of(value, "a storage");
     found.push_back({text_or(row, "storage"), text_or(row, "type"), split_list(text_or(row, "content"), ", "),
-                     flag_or(row, "active"), flag_or(row, "shared"), bytes_or(row, "total"), bytes_or(row, "used"), bytes_or(row, "avail")});
+                     flag_or(row, "active"), flag_or(row, "shared"), bytes_or(row, "total"),
+                     bytes_or(row, "used"), bytes_or(row, "avail")});
   }
   return found;
 }
@@ -33,10 +34,12 @@ std::vector<Volume> volumes(const Session& session, const std::string& node, con
 
 void create_dir_storage(const Session& session, const std::string& id, const std::string& path,
                         const std::vector<std::string>& content) {
-  session.post("/storage", {{"storage", id}, {"type", "dir"}, {"path", path}, {"content", join(content, ",")}});
+  session.post("/storage",
+               {{"storage", id}, {"type", "dir"}, {"path", path}, {"content", join(content, ",")}});
 }
 
-void set_storage_content(const Session& session, const std::string& id, const std::vector<std::string>& content) {
+void set_storage_content(const Session& session, const std::string& id,
+                         const std::vector<std::string>& content) {
   session.put(path_of({"storage", id}), {{"content", join(content, ",")}});
 }
 

@@ -35,11 +35,12 @@ std::vector<Volume> volumes(const Session& session, const std::string& node, con
 void create_dir_storage(const Session& session, const std::string& id, const std::string& path,
                         const std::vector<std::string>& content);
 /// PUT /storage/{id}: which content types it takes.
-void set_storage_content(const Session& session, const std::string& id, const std::vector<std::string>& content);
+void set_storage_content(const Session& session, const std::string& id,
+                         const std::vector<std::string>& content);
 
 struct UploadRequest {
   std::string node, storage;
-  std::string content;    ///< iso, import, vztmpl
+  std::string content;  ///< iso, import, vztmpl
   std::filesystem::path file;
   std::string file_name;  ///< characters outside [a-zA-Z0-9_.-] become '_' on the server
   std::function<void(std::int64_t sent, std::int64_t total)> on_progress;

@@ -51,7 +51,8 @@ class LogTail {
   std::vector<std::string> last_;
 };
 
-TaskStatus wait_for_end(const Session& session, const std::string& upid, const std::function<void()>& each_time) {
+TaskStatus wait_for_end(const Session& session, const std::string& upid,
+                        const std::function<void()>& each_time) {
   auto pause = kFirstPause;
   while (true) {
     const auto status = task_status(session, upid);
@@ -65,7 +66,8 @@ TaskStatus wait_for_end(const Session& session, const std::string& upid, const s
 
 Error task_failure(const std::string& upid, const std::string& exit_status, const std::string& evidence) {
   const auto parsed = wire::parse_upid(upid);
-  Error error(Errc::failed, "{}{}", exit_status.empty() ? "the task ended without a status" : exit_status, evidence);
+  Error error(Errc::failed, "{}{}", exit_status.empty() ? "the task ended without a status" : exit_status,
+              evidence);
   error.add_context(fmt::format("task {} {} failed", parsed ? parsed->type : "?", parsed ? parsed->id : "?"));
   return error;
 }

@@ -20,9 +20,9 @@ TaskStatus task_status(const Session& session, const std::string& upid);
 /// Lines from number `first` (from 0) on.
 std::vector<std::string> task_log(const Session& session, const std::string& upid, std::size_t first = 0);
 
-/// Waits for the end, asking at first each 20 ms and in the end each second; new log lines are given to `on_log`.
-/// Throws Error(failed) with the task's error and its last log lines unless it ended OK or with warnings; a stop
-/// request ends the waiting (not the task) with Error(interrupted).
+/// Waits for the end, asking at first each 20 ms and in the end each second; new log lines are given to
+/// `on_log`. Throws Error(failed) with the task's error and its last log lines unless it ended OK or with
+/// warnings; a stop request ends the waiting (not the task) with Error(interrupted).
 void wait_task(const Session& session, const std::string& upid, const OnLog& on_log = {});
 
 /// Calls `start`, which answers a UPID (or null for work already done), and waits. A task that failed only

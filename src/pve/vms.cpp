@@ -25,7 +25,8 @@ VmStatus read_status(const json::value& data) {
 }
 
 void post_task(const Session& session, const std::string& path, const Form& form, const OnLog& on_log = {}) {
-  run_task(session, [&] { return session.post(path, form); }, on_log);
+  run_task(
+      session, [&] { return session.post(path, form); }, on_log);
 }
 
 }  // namespace
@@ -52,8 +53,7 @@ std::vector<VmRow> vms(const Session& session, const std::string& node) {
 
 std::optional<VmConfig> find_config(const Session& session, const VmRef& vm, bool running_only) {
   try {
-    const auto data =
-        session.get(path_of_vm(vm, {"config"}), running_only ? Form{{"current", "1"}} : Form{});
+    const auto data = session.get(path_of_vm(vm, {"config"}), running_only ? Form{{"current", "1"}} : Form{});
     return texts_of(object_of(data, "a machine's configuration"));
   } catch (const wire::ApiError& error) {
     if (says_missing(error)) return std::nullopt;
@@ -130,7 +130,9 @@ void unlock_vm(const Session& session, const VmRef& vm) {
   set_config(session, vm, {{"delete", "lock"}, {"skiplock", "1"}});
 }
 
-void stop_vm(const Session& session, const VmRef& vm) { post_task(session, path_of_vm(vm, {"status", "stop"}), {}); }
+void stop_vm(const Session& session, const VmRef& vm) {
+  post_task(session, path_of_vm(vm, {"status", "stop"}), {});
+}
 
 void shutdown_vm(const Session& session, const VmRef& vm, std::chrono::seconds timeout, bool force) {
   Form form{{"timeout", std::to_string(timeout.count())}};
@@ -144,7 +146,8 @@ void reboot_vm(const Session& session, const VmRef& vm, std::chrono::seconds tim
 
 void remove_vm(const Session& session, const VmRef& vm, const OnLog& on_log) {
   const Form query{{"purge", "1"}, {"destroy-unreferenced-disks", "1"}};
-  run_task(session, [&] { return session.del(path_of_vm(vm), query); }, on_log);
+  run_task(
+      session, [&] { return session.del(path_of_vm(vm), query); }, on_log);
 }
 
 std::string encode_ssh_keys(const std::vector<std::string>& keys) {

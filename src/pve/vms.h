@@ -10,8 +10,8 @@
 #include "pve/session.h"
 #include "pve/tasks.h"
 
-/// Machines: one function per verb. (qemu-server, API2/Qemu.pm.) The verbs that are tasks return when the task
-/// has ended, and throw its error; `on_log` sees its log.
+/// Machines: one function per verb. (qemu-server, API2/Qemu.pm.) The verbs that are tasks return when the
+/// task has ended, and throw its error; `on_log` sees its log.
 namespace hlid {
 class Error;
 }
@@ -65,7 +65,8 @@ struct CloneRequest {
   std::string storage;  ///< only for full clones; empty: the source's
   std::string target;   ///< node; empty: the source's
 };
-void clone_vm(const Session& session, const VmRef& source, const CloneRequest& request, const OnLog& on_log = {});
+void clone_vm(const Session& session, const VmRef& source, const CloneRequest& request,
+              const OnLog& on_log = {});
 
 /// PUT …/config: for quick changes, done when it returns.
 void set_config(const Session& session, const VmRef& vm, const Form& form);
@@ -91,7 +92,8 @@ void unlock_vm(const Session& session, const VmRef& vm);
 /// The failure means that the machine does not exist.
 bool says_missing(const Error& error);
 
-/// Public keys as the parameter `sshkeys` wants them: one line each, percent-encoded once more than the form is.
+/// Public keys as the parameter `sshkeys` wants them: one line each, percent-encoded once more than the form
+/// is.
 std::string encode_ssh_keys(const std::vector<std::string>& keys);
 std::vector<std::string> decode_ssh_keys(const std::string& text);
 

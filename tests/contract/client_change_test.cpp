@@ -46,7 +46,8 @@ TEST(ClientChanges, CreateWithEveryKindOfValue) {
 
 TEST(ClientChanges, SshKeysAreWrittenAsRecorded) {
   const auto form = net::decode_form(test::load_exchange("124").body);
-  const auto keys = std::find_if(form.begin(), form.end(), [](const auto& p) { return p.first == "sshkeys"; });
+  const auto keys =
+      std::find_if(form.begin(), form.end(), [](const auto& p) { return p.first == "sshkeys"; });
   ASSERT_NE(keys, form.end());
   EXPECT_EQ(encode_ssh_keys(decode_ssh_keys(keys->second)), keys->second);
 }
@@ -74,7 +75,9 @@ TEST(ClientChanges, LinkedClone) {
 
 TEST(ClientChanges, CloneToAStorageThatIsMissing) {
   Replay replay("292");
-  const auto error = api_error_of([&] { clone_vm(replay.session(), kVm, {{112}, "", "", true, "nope", ""}); });
+  const auto error = api_error_of([&] {
+    clone_vm(replay.session(), kVm, {{112}, "", "", true, "nope", ""});
+  });
   EXPECT_EQ(error.reason(), "storage 'nope' does not exist");
   replay.expect_same_request();
 }
@@ -99,21 +102,26 @@ TEST(ClientChanges, ConfigAsTask) {
 
 TEST(ClientChanges, ConfigDoneBeforeItBecameATask) {
   Replay replay("161");
-  set_config_slowly(replay.session(), {"asgard", {101}}, {{"description", "delay"}, {"background_delay", "5"}});
+  set_config_slowly(replay.session(), {"asgard", {101}},
+                    {{"description", "delay"}, {"background_delay", "5"}});
   replay.expect_same_request();
   EXPECT_EQ(replay.http().requests().size(), 1U);
 }
 
 TEST(ClientChanges, ConfigOfALockedMachineIsWaitedForThenRefused) {
   Replay replay("510");
-  const auto error = api_error_of([&] { set_config(replay.session(), {"asgard", {101}}, {{"memory", "128"}}); });
+  const auto error = api_error_of([&] {
+    set_config(replay.session(), {"asgard", {101}}, {{"memory", "128"}});
+  });
   EXPECT_EQ(error.reason(), "VM is locked (backup)");
   EXPECT_GT(replay.http().requests().size(), 1U);
 }
 
 TEST(ClientChanges, ConfigWhileTheLockFileIsHeld) {
   Replay replay("564");
-  const auto error = api_error_of([&] { set_config(replay.session(), {"asgard", {101}}, {{"memory", "96"}}); });
+  const auto error = api_error_of([&] {
+    set_config(replay.session(), {"asgard", {101}}, {{"memory", "96"}});
+  });
   EXPECT_EQ(error.reason(), "can't lock file '/var/lock/qemu-server/lock-101.conf' - got timeout");
   EXPECT_GT(replay.http().requests().size(), 1U);
   replay.expect_same_request();
@@ -141,7 +149,9 @@ TEST(ClientChanges, Start) {
 
 TEST(ClientChanges, StartThatGetsNoLockIsTriedAgain) {
   Replay replay("578");
-  EXPECT_NE(failure_of([&] { start_vm(replay.session(), {"asgard", {101}}); }).find("got timeout"),
+  EXPECT_NE(failure_of([&] {
+              start_vm(replay.session(), {"asgard", {101}});
+            }).find("got timeout"),
             std::string::npos);
   EXPECT_GT(replay.http().requests().size(), 3U);
 }
@@ -189,8 +199,8 @@ TEST(ClientChanges, UploadOfADiskImage) {
   Replay replay("349");
   const sys::TempFolder folder;
   sys::write_durable(folder.path() / "base.qcow2", "QFI");
-  const auto volume = upload(replay.session(), {"asgard", "local", "import", folder.path() / "base.qcow2",
-                                                "base.qcow2", {}});
+  const auto volume =
+      upload(replay.session(), {"asgard", "local", "import", folder.path() / "base.qcow2", "base.qcow2", {}});
   EXPECT_EQ(to_string(volume), "local:import/base.qcow2");
   replay.expect_same_request();
   const auto sent = replay.http().requests().front().upload;
@@ -201,8 +211,9 @@ TEST(ClientChanges, UploadOfADiskImage) {
 
 TEST(ClientChanges, UploadThatIsRefused) {
   Replay replay("344");
-  const auto error =
-      api_error_of([&] { upload(replay.session(), {"asgard", "local", "iso", "/nowhere", "test.txt", {}}); });
+  const auto error = api_error_of([&] {
+    upload(replay.session(), {"asgard", "local", "iso", "/nowhere", "test.txt", {}});
+  });
   EXPECT_EQ(error.errors().at("filename"), "wrong file extension");
 }
 

@@ -65,7 +65,8 @@ TEST(ClientReads, Resources) {
 TEST(ClientReads, ResourcesRightAfterACreateLackTheirName) {
   Replay replay("664");
   const auto found = resources(replay.session());
-  const auto fresh = std::find_if(found.begin(), found.end(), [](const auto& r) { return r.status == "unknown"; });
+  const auto fresh =
+      std::find_if(found.begin(), found.end(), [](const auto& r) { return r.status == "unknown"; });
   ASSERT_NE(fresh, found.end());
   EXPECT_GT(fresh->vmid.value, 99);
   EXPECT_TRUE(fresh->name.empty());
@@ -194,7 +195,8 @@ TEST(ClientReads, TaskStates) {
   EXPECT_TRUE(task_status(started.session(), running).running);
   started.expect_same_request();
   Replay failed("497");
-  const auto status = task_status(failed.session(), "UPID:asgard:00000596:000A763E:6B0377D2:qmstart:101:root@pam:");
+  const auto status =
+      task_status(failed.session(), "UPID:asgard:00000596:000A763E:6B0377D2:qmstart:101:root@pam:");
   EXPECT_FALSE(status.ok());
   EXPECT_EQ(status.exit_status, "volume 'local:100/vm-100-disk-0.raw' does not exist");
   failed.expect_same_request();

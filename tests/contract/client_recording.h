@@ -10,11 +10,12 @@
 
 namespace hlid::test {
 
-/// One recorded exchange, read from the folder of recordings (HLID_CONTRACT_DIR, or tests/contract/recordings).
+/// One recorded exchange, read from the folder of recordings (HLID_CONTRACT_DIR, or
+/// tests/contract/recordings).
 struct Exchange {
   std::string name, method, path, body, content_type, authorization;
   net::HttpResponse response;
-  std::string exit_status;             ///< of the task it started; empty: none
+  std::string exit_status;  ///< of the task it started; empty: none
   std::vector<std::string> task_log;
 };
 
@@ -27,7 +28,8 @@ class Replay {
   explicit Replay(const std::string& number);
   pve::Session session();
   /// That the first request sent is the recorded one: method, path and parameters, whatever their order and
-  /// encoding. `defaults` may be sent although they were not recorded, because they say what goes without saying.
+  /// encoding. `defaults` may be sent although they were not recorded, because they say what goes without
+  /// saying.
   void expect_same_request(const net::Form& defaults = {}) const;
   const Exchange& exchange() const { return exchange_; }
   const FakeHttp& http() const { return http_; }

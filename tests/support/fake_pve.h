@@ -13,16 +13,16 @@
 
 namespace hlid::test {
 
-/// A Proxmox VE in memory, behind the client's transport: guests with configurations, power and tasks that end
-/// at once; just enough of it to see what drive does to a hypervisor. It copies no rule of the real one beyond
-/// those; the contract tests compare with that.
+/// A Proxmox VE in memory, behind the client's transport: guests with configurations, power and tasks that
+/// end at once; just enough of it to see what drive does to a hypervisor. It copies no rule of the real one
+/// beyond those; the contract tests compare with that.
 class FakePve : public net::HttpClient {
  public:
   struct Guest {
     std::map<std::string, std::string> config;
     bool running = false;
-    bool agent = true;          ///< answers as soon as it runs
-    std::string address;        ///< seen by the agent; empty: that of ipconfig0
+    bool agent = true;    ///< answers as soon as it runs
+    std::string address;  ///< seen by the agent; empty: that of ipconfig0
     std::map<std::string, std::string> files;
   };
   std::map<int, Guest> guests;
@@ -30,7 +30,8 @@ class FakePve : public net::HttpClient {
   std::set<std::string> storages{"local"};
   std::map<std::string, std::string> bridges;  ///< name → CIDR
   std::set<std::string> volumes;
-  std::vector<std::string> calls;  ///< "POST /nodes/asgard/qemu/100/status/start", those that change something
+  std::vector<std::string>
+      calls;  ///< "POST /nodes/asgard/qemu/100/status/start", those that change something
   /// Called before each request; may answer in its place.
   std::function<std::optional<net::HttpResponse>(const net::HttpRequest&)> before;
 
@@ -43,9 +44,11 @@ class FakePve : public net::HttpClient {
     auto form = question == std::string::npos ? net::Form{} : net::decode_form(target.substr(question + 1));
     for (auto& item : net::decode_form(request.body)) form.push_back(std::move(item));
     Call call{request.method, {}, {}, &request};
-    for (const auto& part : split_list(target.substr(0, question), "/")) call.path.push_back(percent_decode(part));
+    for (const auto& part : split_list(target.substr(0, question), "/"))
+      call.path.push_back(percent_decode(part));
     for (auto& [key, value] : form) call.form[key] = value;
-    if (request.method != "GET" && !contains(target, "/agent/")) calls.push_back(request.method + " " + percent_decode(target.substr(0, question)));
+    if (request.method != "GET" && !contains(target, "/agent/"))
+      calls.push_back(request.method + " " + percent_decode(target.substr(0, question)));
     return dispatch(call);
   }
 
@@ -74,9 +77,14 @@ class FakePve : public net::HttpClient {
   }
 
   net::HttpResponse dispatch(const Call& call) {
-    if (call.is("GET", {"version"})) return ok({{"version", "8.4.21"}, {"release", "8.4"}, {"repoid", repoid}});
+    if (call.is("GET", {"version"}))
+      return ok({{"version", "8.4.21"}, {"release", "8.4"}, {"repoid", repoid}});
     if (call.is("GET", {"nodes"}))
-      return ok(json::array{json::object{{"node", "asgard"}, {"status", "online"}, {"maxcpu", 8}, {"maxmem", 25769803776}, {"mem", 1073741824}}});
+      return ok(json::array{json::object{{"node", "asgard"},
+                                         {"status", "online"},
+                                         {"maxcpu", 8},
+                                         {"maxmem", 25769803776},
+                                         {"mem", 1073741824}}});
     if (call.is("GET", {"cluster", "resources"})) return ok(resources());
     if (call.is("GET", {"nodes", "*", "storage"})) return ok(storage_rows());
     if (call.is("POST", {"storage"})) {
@@ -139,7 +147,9 @@ class FakePve : public net::HttpClient {
       return task("qmtemplate", call.path[3]);
     }
     if (name == "status/current")
-      return ok({{"status", guest.running ? "running" : "stopped"}, {"qmpstatus", guest.running ? "running" : "stopped"}, {"name", guest.config["name"]}});
+      return ok({{"status", guest.running ? "running" : "stopped"},
+                 {"qmpstatus", guest.running ? "running" : "stopped"},
+                 {"name", guest.config["name"]}});
     if (name == "status/start") {
       if (guest.running) return task("qmstart", call.path[3], fmt::format("VM {} already running", id));
       guest.running = true;
@@ -163,7 +173,9 @@ class FakePve : public net::HttpClient {
       if (key == "delete") {
         for (const auto& gone : split_list(value, ",")) guest.config.erase(gone);
       } else if (key != "skiplock") {
-        guest.config[key] = contains(value, ":cloudinit") ? value.substr(0, value.find(':')) + ":vm-cloudinit,media=cdrom" : value;
+        guest.config[key] = contains(value, ":cloudinit")
+                                ? value.substr(0, value.find(':')) + ":vm-cloudinit,media=cdrom"
+                                : value;
       }
     }
     return ok(nullptr);
@@ -171,7 +183,8 @@ class FakePve : public net::HttpClient {
 
   net::HttpResponse clone(const Call& call, const Guest& source) {
     const int id = std::stoi(call.form.at("newid"));
-    if (guests.contains(id)) return error(fmt::format("unable to create VM {}: config file already exists", id));
+    if (guests.contains(id))
+      return error(fmt::format("unable to create VM {}: config file already exists", id));
     Guest made;
     made.config = source.config;
     made.files = source.files;
@@ -191,7 +204,8 @@ class FakePve : public net::HttpClient {
     if (verb == "file-read") {
       const auto file = guest.files.find(call.form.at("file"));
       if (file == guest.files.end())
-        return error("Agent error: failed to open file '" + call.form.at("file") + "' (mode: 'r'): No such file or directory");
+        return error("Agent error: failed to open file '" + call.form.at("file") +
+                     "' (mode: 'r'): No such file or directory");
       return ok({{"content", file->second}, {"bytes-read", file->second.size()}});
     }
     return error("Agent error: not in this fake");
@@ -203,7 +217,8 @@ class FakePve : public net::HttpClient {
       const auto& text = guest.config.at("ipconfig0");
       address = text.substr(3, text.find('/') - 3);
     }
-    return {{"name", "eth0"}, {"hardware-address", "02:00:00:00:00:01"},
+    return {{"name", "eth0"},
+            {"hardware-address", "02:00:00:00:00:01"},
             {"ip-addresses", json::array{json::object{{"ip-address", address}, {"prefix", 24}}}}};
   }
 
@@ -222,7 +237,10 @@ class FakePve : public net::HttpClient {
   json::array resources() const {
     json::array rows;
     for (const auto& [id, guest] : guests) {
-      json::object row{{"type", "qemu"}, {"vmid", id}, {"node", "asgard"}, {"id", fmt::format("qemu/{}", id)},
+      json::object row{{"type", "qemu"},
+                       {"vmid", id},
+                       {"node", "asgard"},
+                       {"id", fmt::format("qemu/{}", id)},
                        {"status", guest.running ? "running" : "stopped"}};
       for (const char* key : {"name", "tags"})
         if (guest.config.contains(key)) row[key] = guest.config.at(key);
@@ -234,12 +252,18 @@ class FakePve : public net::HttpClient {
   json::array storage_rows() const {
     json::array rows;
     for (const auto& id : storages)
-      rows.push_back(json::object{{"storage", id}, {"type", "dir"}, {"content", "images,iso,import"}, {"active", 1}, {"total", 1099511627776}, {"avail", 549755813888}});
+      rows.push_back(json::object{{"storage", id},
+                                  {"type", "dir"},
+                                  {"content", "images,iso,import"},
+                                  {"active", 1},
+                                  {"total", 1099511627776},
+                                  {"avail", 549755813888}});
     return rows;
   }
   json::array volume_rows() const {
     json::array rows;
-    for (const auto& id : volumes) rows.push_back(json::object{{"volid", id}, {"content", "import"}, {"format", "qcow2"}});
+    for (const auto& id : volumes)
+      rows.push_back(json::object{{"volid", id}, {"content", "import"}, {"format", "qcow2"}});
     return rows;
   }
 

@@ -67,7 +67,8 @@ struct Bench {
   SilentContext context;
   pve::Session session{pve, {"https://asgard:8006", {}}, clock};
 
-  void run(plan::StepKind kind, const std::string& subject, int vmid, std::map<std::string, std::string> details = {}) {
+  void run(plan::StepKind kind, const std::string& subject, int vmid,
+           std::map<std::string, std::string> details = {}) {
     plan::Step step;
     step.kind = kind;
     step.id = std::string(plan::to_string(kind)) + " " + subject;
@@ -75,15 +76,16 @@ struct Bench {
     step.vmid = {vmid};
     step.node = "asgard";
     step.details = std::move(details);
-    PveStepRunner runner(Workbench{lab, session, image, secrets, host_keys, false, folder.path() / "storage", {}});
+    PveStepRunner runner(
+        Workbench{lab, session, image, secrets, host_keys, false, folder.path() / "storage", {}});
     runner.run(step, context, {});
   }
 
   std::map<std::string, std::string> every_detail() const {
     std::map<std::string, std::string> details;
-    for (const char* key : {"uuid", "tags", "cores", "cpu", "memory", "onboot", "agent", "mac", "bridge",
-                            "cloud_init_drive", "user", "authorized_keys", "address", "gateway", "dns",
-                            "search_domain"})
+    for (const char* key :
+         {"uuid", "tags", "cores", "cpu", "memory", "onboot", "agent", "mac", "bridge", "cloud_init_drive",
+          "user", "authorized_keys", "address", "gateway", "dns", "search_domain"})
       details[key] = "set";
     return details;
   }

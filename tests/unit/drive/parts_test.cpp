@@ -56,12 +56,19 @@ TEST(Url, IsCompletedToTheApisPort) {
 
 TEST(Ssh, IsStrictAndTunnelsThroughTheNode) {
   const auto lab = small_lab();
-  const auto argv = ssh_argv({lab.machines[0], lab.access, "/h/known_hosts", Tunnel{"/opt/it's/hlid-node", "/h", "asgard"}, {"id", "-u"}});
+  const auto argv = ssh_argv({lab.machines[0],
+                              lab.access,
+                              "/h/known_hosts",
+                              Tunnel{"/opt/it's/hlid-node", "/h", "asgard"},
+                              {"id", "-u"}});
   const auto text = join(argv, "|");
   EXPECT_NE(text.find("StrictHostKeyChecking=yes"), std::string::npos);
   EXPECT_NE(text.find("|-p|2222|-l|odin|"), std::string::npos);
   EXPECT_NE(text.find("HostKeyAlias=lab-web-1"), std::string::npos);
-  EXPECT_NE(text.find(R"(ProxyCommand=exec '/opt/it'\''s/hlid-node' 'dial' '--home' '/h' '--node' 'asgard' %h %p)"), std::string::npos) << text;
+  EXPECT_NE(
+      text.find(R"(ProxyCommand=exec '/opt/it'\''s/hlid-node' 'dial' '--home' '/h' '--node' 'asgard' %h %p)"),
+      std::string::npos)
+      << text;
   EXPECT_TRUE(text.ends_with("|10.10.10.101|--|id|-u"));
   EXPECT_EQ(proxy_word("50%"), "'50%%'");
   const auto direct = ssh_argv({lab.machines[0], lab.access, "/h/known_hosts", std::nullopt, {}});
@@ -79,7 +86,8 @@ TEST(UserKey, IsMadeByItsName) {
   EXPECT_NE(std::find(argv.begin(), argv.end(), "ed25519"), argv.end());
   EXPECT_EQ(code_of([&] { make_user_key(processes, "/somewhere/key.pub"); }), Errc::precondition);
   sys::write_durable(folder.path() / "id_rsa", "private");
-  EXPECT_EQ(code_of([&] { make_user_key(processes, (folder.path() / "id_rsa.pub").string()); }), Errc::precondition);
+  EXPECT_EQ(code_of([&] { make_user_key(processes, (folder.path() / "id_rsa.pub").string()); }),
+            Errc::precondition);
 }
 
 TEST(Parallel, DoesEachOnceAndTellsTheFirstFailure) {
@@ -106,24 +114,35 @@ TEST(EmbeddedNodeFiles, AreRead) {
   const auto folder = node_folder(home.path(), "asgard");
   sys::make_folder(folder.client_file().parent_path(), 0700);
   sys::make_folder(folder.daemon_file().parent_path(), 0700);
-  sys::write_durable(folder.client_file(), R"({"endpoint":"https://127.0.0.1:8006","token":"root@pam!hlid=u","ca":"/ca.pem"})");
+  sys::write_durable(folder.client_file(),
+                     R"({"endpoint":"https://127.0.0.1:8006","token":"root@pam!hlid=u","ca":"/ca.pem"})");
   EXPECT_EQ(node.client().endpoint, "https://127.0.0.1:8006");
   EXPECT_EQ(node.client().token.reveal(), "root@pam!hlid=u");
   const auto self = sys::self_process_id();
-  sys::write_durable(folder.daemon_file(), fmt::format(R"({{"pid":{},"start_time":{},"endpoint":"https://127.0.0.1:8006"}})", self.pid, self.start_time));
+  sys::write_durable(folder.daemon_file(),
+                     fmt::format(R"({{"pid":{},"start_time":{},"endpoint":"https://127.0.0.1:8006"}})",
+                                 self.pid, self.start_time));
   ASSERT_TRUE(node.daemon());
   EXPECT_EQ(node.daemon()->process.pid, self.pid);
   EXPECT_FALSE(node.start());  // it lives already
-  sys::write_durable(folder.daemon_file(), fmt::format(R"({{"pid":{},"start_time":{},"endpoint":"x"}})", self.pid, self.start_time + 1));
+  sys::write_durable(folder.daemon_file(), fmt::format(R"({{"pid":{},"start_time":{},"endpoint":"x"}})",
+                                                       self.pid, self.start_time + 1));
   EXPECT_FALSE(node.daemon());  // another process has that number now
 }
 
 TEST(MachineConfig, ReadsWhatOthersWrote) {
   model::ObservedMachine machine;
-  read_config({{"name", "x"}, {"cores", "2"}, {"sockets", "2"}, {"memory", "current=4096"}, {"boot", "order=net0;scsi0"},
-               {"scsi0", "local-zfs:vm-1-disk-0,size=32G"}, {"ide2", "local:iso/x.iso,media=cdrom,size=1G"},
-               {"smbios1", "uuid=ABCDEF00-0000-4000-8000-000000000000"}, {"agent", "1"},
-               {"net0", "e1000=bc:24:11:aa:bb:cc,bridge=vmbr1"}, {"tags", "a b;c"}},
+  read_config({{"name", "x"},
+               {"cores", "2"},
+               {"sockets", "2"},
+               {"memory", "current=4096"},
+               {"boot", "order=net0;scsi0"},
+               {"scsi0", "local-zfs:vm-1-disk-0,size=32G"},
+               {"ide2", "local:iso/x.iso,media=cdrom,size=1G"},
+               {"smbios1", "uuid=ABCDEF00-0000-4000-8000-000000000000"},
+               {"agent", "1"},
+               {"net0", "e1000=bc:24:11:aa:bb:cc,bridge=vmbr1"},
+               {"tags", "a b;c"}},
               machine);
   EXPECT_EQ(machine.cores, 4);
   EXPECT_EQ(machine.memory, gib(4));

@@ -32,7 +32,9 @@ class ReadinessTest : public ::testing::Test, protected Bench {
   std::function<std::string()> console;
 };
 
-TEST_F(ReadinessTest, AGuestWithoutCloudInitIsReadyWithItsAddress) { EXPECT_EQ(wait(), "ready"); }
+TEST_F(ReadinessTest, AGuestWithoutCloudInitIsReadyWithItsAddress) {
+  EXPECT_EQ(wait(), "ready");
+}
 
 TEST_F(ReadinessTest, EachLinkIsNamedInItsTurn) {
   guest().running = false;
@@ -49,7 +51,8 @@ TEST_F(ReadinessTest, EachLinkIsNamedInItsTurn) {
     return std::nullopt;
   };
   EXPECT_EQ(wait(), "ready");
-  EXPECT_EQ(phases, (std::vector<std::string>{"starting", "booting", "waiting for address 10.10.10.101", "cloud-init"}));
+  EXPECT_EQ(phases, (std::vector<std::string>{"starting", "booting", "waiting for address 10.10.10.101",
+                                              "cloud-init"}));
 }
 
 TEST_F(ReadinessTest, ASilentAgentEndsInTimeWithTheConsole) {

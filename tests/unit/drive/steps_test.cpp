@@ -110,13 +110,18 @@ TEST_F(StepsTest, TheTasksAreTold) {
 
 TEST_F(StepsTest, AStrangerIsNeverTouched) {
   make_template();
-  pve.guests[1001].config = {{"name", "lab-web-1"}, {"tags", "hlid;lab"}, {"smbios1", "uuid=0"}, {"virtio0", "x:y,size=1G"}};
+  pve.guests[1001].config = {
+      {"name", "lab-web-1"}, {"tags", "hlid;lab"}, {"smbios1", "uuid=0"}, {"virtio0", "x:y,size=1G"}};
   pve.guests[1001].running = true;
   const auto before = pve.guests[1001].config;
   const auto calls = pve.calls.size();
-  for (const auto kind : {StepKind::clone, StepKind::configure, StepKind::resize_disk, StepKind::start, StepKind::stop,
-                          StepKind::shutdown, StepKind::reboot, StepKind::destroy})
-    EXPECT_EQ(code_of([&] { run(kind, "lab-web-1", 1001, {{"cores", "4"}}); }), Errc::conflict) << plan::to_string(kind);
+  for (const auto kind : {StepKind::clone, StepKind::configure, StepKind::resize_disk, StepKind::start,
+                          StepKind::stop, StepKind::shutdown, StepKind::reboot, StepKind::destroy})
+    EXPECT_EQ(code_of([&] {
+                run(kind, "lab-web-1", 1001, {{"cores", "4"}});
+              }),
+              Errc::conflict)
+        << plan::to_string(kind);
   EXPECT_EQ(pve.guests[1001].config, before);
   EXPECT_EQ(pve.calls.size(), calls);
 }

@@ -19,7 +19,8 @@ constexpr const char* kUpid = "UPID:asgard:00000594:000A7637:6B0377D2:qmstart:10
 class SessionTest : public ::testing::Test {
  protected:
   net::HttpResponse lock_timeout() const {
-    return {500, "can't lock file '/var/lock/qemu-server/lock-101.conf' - got timeout", {}, R"({"data":null})"};
+    return {
+        500, "can't lock file '/var/lock/qemu-server/lock-101.conf' - got timeout", {}, R"({"data":null})"};
   }
   void answer_status(const std::string& exit) {
     http.answer_data(exit.empty() ? R"({"status":"running"})"
@@ -46,7 +47,8 @@ TEST_F(SessionTest, TicketsGoAsCookieWithCsrfOnChangesOnly) {
   http.answer_data("null");
   user.get("/x");
   user.del("/x");
-  EXPECT_EQ(net::find_header(http.requests()[0].headers, "Cookie"), "PVEAuthCookie=PVE%3Aa%40pam%3A1%3A%3Ax%2By");
+  EXPECT_EQ(net::find_header(http.requests()[0].headers, "Cookie"),
+            "PVEAuthCookie=PVE%3Aa%40pam%3A1%3A%3Ax%2By");
   EXPECT_FALSE(net::find_header(http.requests()[0].headers, "CSRFPreventionToken"));
   EXPECT_EQ(net::find_header(http.requests()[1].headers, "CSRFPreventionToken"), "csrf");
 }
@@ -117,7 +119,8 @@ TEST_F(SessionTest, AStopRequestEndsTheWaiting) {
 }
 
 TEST(LockWaits, AreToldFromOtherTimeouts) {
-  EXPECT_EQ(lock_wait_of("can't lock file '/var/lock/qemu-server/lock-1.conf' - got timeout"), LockWait::file);
+  EXPECT_EQ(lock_wait_of("can't lock file '/var/lock/qemu-server/lock-1.conf' - got timeout"),
+            LockWait::file);
   EXPECT_EQ(lock_wait_of("cfs-lock 'storage-local-zfs' error: got lock request timeout"), LockWait::file);
   EXPECT_EQ(lock_wait_of("VM is locked (clone)"), LockWait::word);
   EXPECT_EQ(lock_wait_of("VM 101 qmp command 'guest-ping' failed - got timeout"), LockWait::none);
@@ -200,8 +203,10 @@ TEST_F(SessionTest, ATaskThatDidNotGetItsLockIsStartedAgain) {
 
 TEST_F(SessionTest, SshKeysAreEncodedTwice) {
   http.answer_data("null");
-  set_config(session, {"asgard", {101}}, {{"sshkeys", encode_ssh_keys({"ssh-ed25519 AA+/= me@host"})}, {"tags", "a;b"}});
-  EXPECT_EQ(http.requests()[0].body, "sshkeys=ssh-ed25519%2520AA%252B%252F%253D%2520me%2540host%250A&tags=a%3Bb");
+  set_config(session, {"asgard", {101}},
+             {{"sshkeys", encode_ssh_keys({"ssh-ed25519 AA+/= me@host"})}, {"tags", "a;b"}});
+  EXPECT_EQ(http.requests()[0].body,
+            "sshkeys=ssh-ed25519%2520AA%252B%252F%253D%2520me%2540host%250A&tags=a%3Bb");
   EXPECT_EQ(decode_ssh_keys("ssh-ed25519%20AA%2B%2F%3D%20me%40host%0A"),
             std::vector<std::string>{"ssh-ed25519 AA+/= me@host"});
 }
