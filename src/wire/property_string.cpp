@@ -12,6 +12,11 @@ auto find(auto& items, std::string_view key) {
   return std::find_if(items.begin(), items.end(), [&](const auto& item) { return item.first == key; });
 }
 
+/// Whether a value without its key would be read as that value again.
+bool reads_back_bare(std::string_view value) {
+  return !value.empty() && value.find('=') == std::string_view::npos && trim(value) == value;
+}
+
 }  // namespace
 
 PropertyString PropertyString::parse(std::string_view text, std::string_view default_key) {
@@ -62,7 +67,8 @@ void PropertyString::remove(std::string_view key) {
 std::string PropertyString::print(std::string_view default_key) const {
   std::vector<std::string> parts;
   if (!default_key.empty())
-    if (const auto value = get(default_key)) parts.push_back(*value);
+    if (const auto value = get(default_key))
+      parts.push_back(reads_back_bare(*value) ? *value : std::string(default_key) + "=" + *value);
   for (const auto& [key, value] : items_)
     if (default_key.empty() || key != default_key) parts.push_back(key + "=" + value);
   return join(parts, ",");

@@ -1,6 +1,6 @@
 // QMP and agent framing: the pieces that bytes come in make no difference, no line is over the limit, and
 // every line is JSON or is refused as such.
-#include <deque>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -24,17 +24,16 @@ Seen frame(std::string_view bytes, std::size_t piece) {
   hlid::node::qemu::LineFramer framer(kLimit);
   Seen seen;
   try {
-    for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size()))) {
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size())))
       framer.feed(bytes.substr(0, piece));
-      while (auto line = framer.next()) {
-        LAW(line->size() <= kLimit && !line->empty());
-        seen.lines.push_back(*line);
-      }
-    }
   } catch (const hlid::Error& error) {
     LAW(error.code() == hlid::Errc::protocol);
     seen.refused = true;
     return seen;
+  }
+  while (auto line = framer.next()) {
+    LAW(line->size() <= kLimit && !line->empty());
+    seen.lines.push_back(*line);
   }
   seen.delimiters = framer.delimiters();
   return seen;
