@@ -46,9 +46,9 @@ struct Template {
   std::string keyboard = "us";
   std::string timezone = "Etc/UTC";
   std::vector<std::string> packages;
-  std::string mirror;         ///< empty: the distribution's own
-  /// A ready disk image (raw or qcow2, absolute path) to use as it is; then nothing is built, and what is
-  /// above says nothing but for name and vmid. File: `image: file:PATH`.
+  std::string mirror;  ///< empty: the distribution's own
+  /// A ready disk image (raw or qcow2) to use as it is; then nothing is built, and what is above says nothing
+  /// but for name and vmid. File: `image: PATH`.
   std::string image_file;
   Bytes disk = hlid::gib(4);  ///< of the template; machines grow theirs
 };

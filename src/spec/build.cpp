@@ -50,6 +50,7 @@ model::Template build_template(const Section& from, const std::string& lab) {
   image.timezone = from.text("timezone");
   image.packages = from.texts("packages");
   image.mirror = from.text("mirror");
+  image.image_file = from.text("image");
   image.disk = from.bytes("disk");
   return image;
 }

@@ -85,4 +85,10 @@ void resolve_console_password(const Section& access, const World& world, Result&
   secret.text.clear();
 }
 
+void resolve_paths(const World& world, model::Homelab& lab) {
+  lab.image.image_file = expand_home(lab.image.image_file, world.home);
+  lab.proxmox.ca_file = expand_home(lab.proxmox.ca_file, world.home);
+  if (lab.cluster) lab.cluster->artifacts = expand_home(lab.cluster->artifacts, world.home);
+}
+
 }  // namespace hlid::spec

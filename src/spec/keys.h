@@ -12,4 +12,7 @@ void resolve_keys(const Section& access, const World& world, Result& result);
 /// belongs to whoever wrote the file, and the machines work without.
 void resolve_console_password(const Section& access, const World& world, Result& result);
 
+/// Replaces a leading "~/" in the paths that the lab keeps.
+void resolve_paths(const World& world, model::Homelab& lab);
+
 }  // namespace hlid::spec

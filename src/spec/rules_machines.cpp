@@ -65,7 +65,18 @@ void check_nodes(const Draft& draft, Diagnostics& diagnostics) {
   }
 }
 
+/// What says how an image is built says nothing about one that is there already.
+void check_own_image(const Section& top, Diagnostics& diagnostics) {
+  const Section image = top.map("template");
+  if (!image.has("image")) return;
+  for (const char* key : {"os", "locale", "keyboard", "timezone", "packages", "mirror", "disk"})
+    if (image.has(key))
+      diagnostics.error(image.at(key), fmt::format("'{}' beside an image of your own", key),
+                        "leave it out: with template.image nothing is built");
+}
+
 void check_disks(const Draft& draft, Diagnostics& diagnostics) {
+  if (!draft.lab.image.image_file.empty()) return;  // only who opens it knows its size
   std::map<Position, bool> said;
   for (const auto& placed : draft.machines) {
     if (placed.machine.disk >= draft.lab.image.disk || said[placed.disk_at]) continue;
@@ -89,6 +100,7 @@ void check_machine_rules(const Section& top, const Draft& draft, Diagnostics& di
   check_tags(draft, diagnostics);
   check_overrides(draft, diagnostics);
   check_nodes(draft, diagnostics);
+  check_own_image(top, diagnostics);
   check_disks(draft, diagnostics);
 }
 

@@ -80,8 +80,35 @@ Built Builder::build(const BuildRequest& request, const std::function<void(const
   const auto lock = cache_.lock(
       key, clock_, [&] { progress("another build of it is running"); }, stop);
   if (const auto found = cache_.find(key)) return built(*found, true);
-  return with_context("template '" + request.image.name + "'",
-                      [&] { return built(make(request, key, progress, stop), false); });
+  return with_context("template '" + request.image.name + "'", [&] {
+    const bool ready = !request.image.image_file.empty();
+    return built(ready ? take(request, key, progress, stop) : make(request, key, progress, stop), false);
+  });
+}
+
+CacheEntry Builder::take(const BuildRequest& request, const std::string& key,
+                         const std::function<void(const std::string&)>& progress, std::stop_token stop) {
+  const auto sandbox = Sandbox::for_self();
+  const WorkFolder work(runner_, sandbox, cache_.work_folder(key));
+  progress("packing the disk");
+  const image::QemuImg tool(runner_);
+  const fs::path source = request.image.image_file;
+  const auto info = tool.info(source);
+  if (info.format != "raw" && info.format != "qcow2")
+    throw Error(Errc::spec, "'{}' is a {} image; raw and qcow2 are taken", source.string(), info.format);
+  if (!info.backing_file.empty())
+    throw Error(Errc::spec, "'{}' is only an overlay of '{}'", source.string(), info.backing_file)
+        .with_hint("make it whole: qemu-img convert -O qcow2");
+  const auto disk = work.entry() / "disk.qcow2";
+  tool.convert(source, info.format, disk, "qcow2", stop);
+  return cache_.publish(work.entry(), {.key = key,
+                                       .disk = disk,
+                                       .format = "qcow2",
+                                       .os = source.filename().string(),
+                                       .sha256 = sys::sha256_file(disk),
+                                       .file_size = {static_cast<std::int64_t>(fs::file_size(disk))},
+                                       .virtual_size = info.virtual_size,
+                                       .built_at = clock_.unix_seconds()});
 }
 
 CacheEntry Builder::make(const BuildRequest& request, const std::string& key,

@@ -36,6 +36,9 @@ class Builder {
   Cache& cache() { return cache_; }
 
  private:
+  /// A ready image, packed as a built one.
+  CacheEntry take(const BuildRequest& request, const std::string& key,
+                  const std::function<void(const std::string&)>& progress, std::stop_token stop);
   CacheEntry make(const BuildRequest& request, const std::string& key,
                   const std::function<void(const std::string&)>& progress, std::stop_token stop);
 

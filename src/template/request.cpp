@@ -1,6 +1,9 @@
 #include "template/request.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <regex>
 #include <set>
 
@@ -16,6 +19,18 @@ namespace {
 // Raised whenever the same description gives another image.
 constexpr int kBuilderVersion = 1;
 
+/// Of a ready image: that very file as it is now. Its bytes are not read: a plan asks for the key each time.
+std::string image_key(const std::filesystem::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0)
+    throw system_error("cannot read the template's image '" + file.string() + "'");
+  const json::object canonical{{"image", std::filesystem::absolute(file).string()},
+                               {"size", status.st_size},
+                               {"seconds", status.st_mtim.tv_sec},
+                               {"nanoseconds", status.st_mtim.tv_nsec}};
+  return sys::sha256_hex(to_text(canonical));
+}
+
 void require(const std::string& value, const char* pattern, const char* what) {
   if (!std::regex_match(value, std::regex(pattern))) throw Error(Errc::spec, "'{}' is not {}", value, what);
 }
@@ -23,6 +38,7 @@ void require(const std::string& value, const char* pattern, const char* what) {
 }  // namespace
 
 void check_request(const BuildRequest& request) {
+  if (!request.image.image_file.empty()) return;  // nothing is built
   find_release(request.image.os);
   // Debian policy 5.6.7, and apt's "name/suite" and "name=version".
   for (const auto& package : request.image.packages)
@@ -40,6 +56,7 @@ void check_request(const BuildRequest& request) {
 }
 
 std::string content_key(const BuildRequest& request) {
+  if (!request.image.image_file.empty()) return image_key(request.image.image_file);
   const auto& release = find_release(request.image.os);
   const std::set<std::string> packages(request.image.packages.begin(), request.image.packages.end());
   json::array names;

@@ -16,8 +16,8 @@ struct BuildRequest {
 };
 
 /// What an image with another key may hold something else for: SHA-256, in hexadecimal, of the canonical
-/// description, this builder's version and the archive keys that it trusts. Throws Error(spec) for an unknown
-/// `os`.
+/// description, this builder's version and the archive keys that it trusts; of a ready image the path, size
+/// and time of its file. Throws Error(io) when that cannot be read, and Error(spec) for an unknown `os`.
 std::string content_key(const BuildRequest& request);
 
 /// Throws Error(spec) for values that can never give a template: unknown os, malformed package name, locale,

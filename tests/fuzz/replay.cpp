@@ -1,4 +1,5 @@
-// Puts every file of a corpus folder, and what is left of each when it is cut short, through one fuzz target.
+// Puts every file of the corpus folders, and what is left of each when it is cut short, through one fuzz
+// target.
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,13 +13,9 @@ void put(const std::string& bytes) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+int replay(const char* folder) {
   int files = 0;
-  put("");
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(file), {}};
     std::printf("%s\n", entry.path().filename().c_str());
@@ -26,6 +23,15 @@ int main(int argc, char** argv) {
     for (std::size_t part = 1; part < 8; ++part) put(bytes.substr(0, bytes.size() * part / 8));
     ++files;
   }
+  return files;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int files = 0;
+  put("");
+  for (int folder = 1; folder < argc; ++folder) files += replay(argv[folder]);
   std::printf("%d files\n", files);
   return files > 0 ? 0 : 1;  // an empty corpus proves nothing
 }
