@@ -3,9 +3,10 @@
 # Declares one module: the static library of src/<name>, the headers it offers, and the modules it
 # may include. DEPS is the only statement of that rule; it gives the link line, and the `layers`
 # test reads it back from layers.txt. A module is declared after the modules it depends on, so a
-# cycle is an error at configure time. A nested module (node/qemu) is the target hlid_node_qemu.
+# cycle is an error at configure time. BARE: without fmt and JSON, for the program inside guests, which is
+# linked statically. A nested module (node/qemu) is the target hlid_node_qemu.
 function(hlid_module name)
-  cmake_parse_arguments(M "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(M "BARE" "" "DEPS;LIBS" ${ARGN})
   string(REPLACE "/" "_" id ${name})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.h)
@@ -23,7 +24,10 @@ function(hlid_module name)
     endif()
     target_link_libraries(hlid_${id} PUBLIC hlid_${dep_id})
   endforeach()
-  target_link_libraries(hlid_${id} PUBLIC fmt::fmt Boost::json ${M_LIBS})
+  target_link_libraries(hlid_${id} PUBLIC ${M_LIBS})
+  if(NOT M_BARE)
+    target_link_libraries(hlid_${id} PUBLIC fmt::fmt Boost::json)
+  endif()
   target_compile_options(hlid_${id} PRIVATE ${HLID_WARNINGS})
   # Each header compiles alone: target all_verify_interface_header_sets, run by ./dev lint.
   set_target_properties(hlid_${id} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)

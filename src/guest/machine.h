@@ -1,0 +1,23 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+/// What of a running system files cannot change. Each returns "" or what could not be done and why.
+namespace hlid::guest {
+
+/// Sets the wall clock (seconds.nanoseconds since 1970).
+std::string set_clock(std::int64_t seconds, std::int64_t nanoseconds);
+/// Mixes the host's entropy into the kernel's pool and has its generator reseeded at once, so that two copies
+/// of one memory go separate ways (random(4), RNDADDENTROPY and RNDRESEEDCRNG).
+std::string reseed(const std::string& entropy);
+std::string set_hostname(const std::string& name);
+/// Reads `name` from the ISO file system of the drive at `device`, which is mounted for that moment only.
+std::string read_from_drive(const std::string& device, const std::string& name, std::string& failure);
+/// Grows the partition and the ext4 file system of "/" to the size that its disk has now.
+std::string grow_root();
+/// Runs a program and waits; its output goes to ours.
+std::string run(const char* const argv[]);
+/// Fresh random bytes of the kernel, after reseed().
+std::string random_bytes(std::size_t count);
+
+}  // namespace hlid::guest

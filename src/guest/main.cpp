@@ -1,0 +1,83 @@
+// hlid-guest: run by the node through the guest agent, inside a machine that has just been resumed from its
+// template's memory and has no network device yet. Standard input: "<seconds> <nanoseconds>\n" and then raw
+// entropy (at least 32 bytes). Everything else is on the machine's own cloud-init drive.
+//
+//   hlid-guest become /dev/sr0   take the identity on that drive
+//   hlid-guest grow              grow the root file system to its disk
+//   hlid-guest version
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "guest/files.h"
+#include "guest/identity.h"
+#include "guest/machine.h"
+
+namespace {
+
+using namespace hlid::guest;
+
+std::string read_standard_input() {
+  std::string text;
+  char buffer[4096];
+  for (auto got = ::read(0, buffer, sizeof buffer); got > 0; got = ::read(0, buffer, sizeof buffer))
+    text.append(buffer, static_cast<std::size_t>(got));
+  return text;
+}
+
+int report(const std::vector<std::string>& failures) {
+  for (const auto& failure : failures)
+    if (!failure.empty()) std::fprintf(stderr, "hlid-guest: %s\n", failure.c_str());
+  for (const auto& failure : failures)
+    if (!failure.empty()) return 1;
+  return 0;
+}
+
+/// The host's clock and entropy come first: nothing random may be made before.
+std::vector<std::string> part_from_the_template(const std::string& input) {
+  const auto end = input.find('\n');
+  char* rest = nullptr;
+  const long long seconds = std::strtoll(input.c_str(), &rest, 10);
+  const long long nanoseconds = std::strtoll(rest, nullptr, 10);
+  if (end == std::string::npos || seconds <= 0 || input.size() - end - 1 < 32) return {"no clock and entropy given"};
+  return {reseed(input.substr(end + 1)), set_clock(seconds, nanoseconds)};
+}
+
+/// The journal of the warm copy was put away before it was stopped; journald has to learn its machine's id, and
+/// the SSH server starts with the keys that it now has. networkd reads its files when the network device comes.
+std::vector<std::string> start_services() {
+  static const char* const kJournal[] = {"/usr/bin/systemctl", "--no-block", "restart", "systemd-journald.service",
+                                         nullptr};
+  static const char* const kSsh[] = {"/usr/bin/systemctl", "--no-block", "start", "ssh.service", nullptr};
+  static const char* const kNetwork[] = {"/usr/bin/networkctl", "reload", nullptr};
+  return {run(kNetwork), run(kSsh), run(kJournal)};
+}
+
+int become(const std::string& device) {
+  auto failures = part_from_the_template(read_standard_input());
+  if (report(failures) != 0) return 1;
+  std::string failure;
+  const auto text = read_from_drive(device, "hlid-identity", failure);
+  if (!failure.empty()) return report({failure});
+  const auto identity = parse_identity(text, failure);
+  if (!identity) return report({failure});
+  failures = write_identity("", *identity, random_bytes(512));
+  failures.push_back(set_hostname(identity->hostname));
+  for (auto& one : start_services()) failures.push_back(std::move(one));
+  return report(failures);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (verb == "become" && argc == 3) return become(argv[2]);
+  if (verb == "grow" && argc == 2) return report({grow_root()});
+  if (verb == "version") return std::puts("1") < 0 ? 1 : 0;
+  std::fputs("usage: hlid-guest become DEVICE | grow | version\n", stderr);
+  return 2;
+}

@@ -1,0 +1,194 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "guest/files.h"
+#include "guest/gpt.h"
+#include "guest/identity.h"
+#include "guest/personalise.h"
+#include "guest/warm_values.h"
+#include "sys/files.h"
+#include "sys/process.h"
+
+namespace hlid::guest {
+namespace {
+
+namespace fs = std::filesystem;
+
+Identity machine() {
+  Identity identity;
+  identity.instance_id = "4f1c";
+  identity.hostname = "lab-master-1";
+  identity.fqdn = "lab-master-1.lab";
+  identity.machine_id = std::string(32, 'a');
+  identity.user = "odin";
+  identity.authorized_keys = {"ssh-ed25519 AAAA one", "ssh-rsa BBBB two"};
+  identity.host_keys = {{"ed25519", "PRIVATE\n", "ssh-ed25519 CCCC"}};
+  identity.mac = "bc:24:11:00:00:05";
+  identity.address = "10.10.10.101/24";
+  identity.gateway = "10.10.10.1";
+  identity.dns = {"10.10.10.1", "1.1.1.1"};
+  identity.search = {"lab"};
+  return identity;
+}
+
+TEST(Identity, ReadsAllThatTheNodeWrites) {
+  std::string why;
+  const auto identity = parse_identity(
+      "version 1\ninstance-id 4f1c\nhostname a\nfqdn a.lab\nmachine-id " + std::string(32, '0') +
+          "\nuser odin\npassword %245%24x\nauthorized-key ssh-ed25519%20AAAA%20me\nauthorized-key b\n"
+          "host-key ed25519 -----BEGIN%0A ssh-ed25519%20CC\nmac bc:24:11:00:00:05\naddress 10.0.0.5/24\n"
+          "gateway 10.0.0.1\ndns 10.0.0.1\nsearch lab\n",
+      why);
+  ASSERT_TRUE(identity.has_value()) << why;
+  EXPECT_EQ(identity->password_hash, "$5$x");
+  EXPECT_EQ(identity->authorized_keys, (std::vector<std::string>{"ssh-ed25519 AAAA me", "b"}));
+  EXPECT_EQ(identity->host_keys.at(0).private_key, "-----BEGIN\n");
+  EXPECT_EQ(identity->host_keys.at(0).public_key, "ssh-ed25519 CC");
+}
+
+TEST(Identity, RefusesWhatIsNotWhole) {
+  std::string why;
+  for (const std::string text : {"", "version 2\n", "version 1\n", "version 1\nrubbish\n", "version 1\nunknown x\n",
+                                 "version 1\nhost-key dsa a b\n", "version 1\ninstance-id ../x\n"}) {
+    EXPECT_FALSE(parse_identity(text, why).has_value()) << text;
+    EXPECT_FALSE(why.empty());
+  }
+}
+
+TEST(Personalise, ReplacesEachValueWhereverItStands) {
+  const auto all = substitutions(machine());
+  EXPECT_EQ(personalise("127.0.1.1 hlid-warm-host-0.hlid-warm-domain-0 hlid-warm-host-0\n", all),
+            "127.0.1.1 lab-master-1.lab lab-master-1\n");
+  EXPECT_EQ(personalise("Address=192.0.2.77/27\nGateway=192.0.2.65\n", all),
+            "Address=10.10.10.101/24\nGateway=10.10.10.1\n");
+  EXPECT_EQ(personalise("netmask: '255.255.255.224'\n", all), "netmask: '255.255.255.0'\n");
+  EXPECT_EQ(personalise("macaddress: \"02:68:6c:69:64:00\"\n", all), "macaddress: \"bc:24:11:00:00:05\"\n");
+  EXPECT_EQ(personalise("nothing of ours\n", all), "nothing of ours\n");
+}
+
+TEST(Personalise, RepeatsTheLinesOfLists) {
+  const auto all = substitutions(machine());
+  EXPECT_EQ(personalise("DNS=192.0.2.66\nDomains=hlid-warm-domain-0\n", all),
+            "DNS=10.10.10.1\nDNS=1.1.1.1\nDomains=lab\n");
+  EXPECT_EQ(personalise("  - " + std::string(warm::kKey) + "\n", all),
+            "  - ssh-ed25519 AAAA one\n  - ssh-rsa BBBB two\n");
+}
+
+TEST(Personalise, DropsTheLinesOfEmptyLists) {
+  auto identity = machine();
+  identity.search.clear();
+  identity.fqdn = "lab-master-1";
+  EXPECT_EQ(personalise("a\nDomains=hlid-warm-domain-0\nb\n", substitutions(identity)), "a\nb\n");
+}
+
+TEST(Password, ChangesOneUserOnly) {
+  const std::string shadow = "root:*:1:0:99999:7:::\nodin:!:20782:0:99999:7:::\nodin2:x:1::::::\n";
+  EXPECT_EQ(with_password(shadow, "odin", "$5$h"),
+            "root:*:1:0:99999:7:::\nodin:$5$h:20782:0:99999:7:::\nodin2:x:1::::::\n");
+  EXPECT_EQ(with_password(shadow, "odin", ""), shadow);
+}
+
+/// A root folder as cloud-init leaves it in the warm copy.
+class WarmRoot : public ::testing::Test {
+ protected:
+  void put(const std::string& path, const std::string& text, mode_t mode = 0644) {
+    fs::create_directories((folder_.path() / path).parent_path());
+    sys::write_durable(folder_.path() / path, text, mode);
+  }
+  std::string get(const std::string& path) { return sys::read_file(folder_.path() / path); }
+
+  void SetUp() override {
+    put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nodin:x:1000:1000:odin:/home/odin:/bin/bash\n");
+    put("etc/shadow", "odin:!:1:0:99999:7:::\n", 0640);
+    put("etc/hosts", "127.0.1.1 hlid-warm-host-0.hlid-warm-domain-0 hlid-warm-host-0\n");
+    put("etc/netplan/50-cloud-init.yaml", "- \"192.0.2.77/27\"\n", 0600);
+    put("home/odin/.ssh/authorized_keys", std::string(warm::kKey) + "\n", 0600);
+    put("etc/ssh/ssh_host_ed25519_key.pub", "old\n");
+    put("var/lib/systemd/random-seed", "old");
+    put("var/lib/cloud/data/instance-id", "hlid-warm-instance-0\n");
+    put("var/lib/cloud/instances/hlid-warm-instance-0/cloud-config.txt", "hostname: hlid-warm-host-0\n", 0600);
+    put("var/lib/cloud/instances/hlid-warm-instance-0/obj.pkl", "pickle");
+    fs::create_directory_symlink(folder_.path() / "var/lib/cloud/instances/hlid-warm-instance-0",
+                                 folder_.path() / "var/lib/cloud/instance");
+  }
+
+  sys::TempFolder folder_;
+};
+
+TEST_F(WarmRoot, BecomesTheMachineEverywhere) {
+  const auto failures = write_identity(folder_.path(), machine(), "fresh");
+  EXPECT_EQ(failures, std::vector<std::string>{});
+  EXPECT_EQ(get("etc/hostname"), "lab-master-1\n");
+  EXPECT_EQ(get("etc/machine-id"), std::string(32, 'a') + "\n");
+  EXPECT_EQ(get("etc/hosts"), "127.0.1.1 lab-master-1.lab lab-master-1\n");
+  EXPECT_EQ(get("etc/netplan/50-cloud-init.yaml"), "- \"10.10.10.101/24\"\n");
+  EXPECT_EQ(get("home/odin/.ssh/authorized_keys"), "ssh-ed25519 AAAA one\nssh-rsa BBBB two\n");
+  EXPECT_EQ(get("etc/ssh/ssh_host_ed25519_key"), "PRIVATE\n");
+  EXPECT_EQ(get("etc/ssh/ssh_host_ed25519_key.pub"), "ssh-ed25519 CCCC\n");
+  EXPECT_EQ(get("var/lib/systemd/random-seed"), "fresh");
+  EXPECT_EQ(get("var/lib/cloud/data/instance-id"), "4f1c\n");
+  EXPECT_EQ(get("var/lib/cloud/instances/4f1c/cloud-config.txt"), "hostname: hlid-warm-host-0\n")
+      << "the link leads into the guest's own root, which a test cannot follow";
+  EXPECT_FALSE(fs::exists(folder_.path() / "var/lib/cloud/instances/4f1c/obj.pkl"));
+  struct stat info {};
+  ASSERT_EQ(::stat((folder_.path() / "etc/netplan/50-cloud-init.yaml").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
+TEST_F(WarmRoot, SaysThatTheTemplateHasAnotherUser) {
+  auto identity = machine();
+  identity.user = "thor";
+  EXPECT_EQ(write_identity(folder_.path(), identity, "fresh"),
+            std::vector<std::string>{"no user 'thor' in the template"});
+}
+
+/// The judge of the table is sfdisk, not our own reader.
+class GptTest : public ::testing::Test {
+ protected:
+  void make_disk(std::int64_t bytes) {
+    sys::write_durable(disk_, "");
+    fs::resize_file(disk_, static_cast<std::uintmax_t>(bytes));
+    sys::run_checked(runner_, {.argv = {"sfdisk", "-q", disk_.string()},
+                               .input = "label: gpt\nstart=2048,size=2048\nstart=4096,size=4096\nstart=8192\n"});
+  }
+  std::string dump() { return sys::run_checked(runner_, {.argv = {"sfdisk", "--dump", disk_.string()}}); }
+  std::string verify() { return sys::run_checked(runner_, {.argv = {"sfdisk", "--verify", disk_.string()}}); }
+
+  sys::PosixProcessRunner runner_;
+  sys::TempFolder folder_;
+  fs::path disk_ = folder_.path() / "disk";
+};
+
+TEST_F(GptTest, GrowsTheLastPartitionToTheEnd) {
+  make_disk(64 << 20);
+  fs::resize_file(disk_, 256U << 20);
+  const int fd = ::open(disk_.c_str(), O_RDWR | O_CLOEXEC);
+  std::string why;
+  const auto grown = grow_partition(fd, 3, (256U << 20) / 512, why);
+  const auto again = grow_partition(fd, 3, (256U << 20) / 512, why);
+  ::close(fd);
+  ASSERT_TRUE(grown && again) << why;
+  EXPECT_EQ(grown->first_sector, 8192U);
+  EXPECT_EQ(again->sectors, grown->sectors);
+  EXPECT_GT(grown->sectors * 512, 250U << 20);
+  EXPECT_NE(dump().find(std::to_string(grown->sectors)), std::string::npos) << dump();
+  EXPECT_NE(verify().find("No errors detected"), std::string::npos) << verify();
+}
+
+TEST_F(GptTest, RefusesAPartitionInTheMiddleAndADiskWithoutTable) {
+  make_disk(64 << 20);
+  std::string why;
+  int fd = ::open(disk_.c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_FALSE(grow_partition(fd, 2, (64U << 20) / 512, why).has_value());
+  EXPECT_EQ(why, "partition 2 is not the last one");
+  ::close(fd);
+  fs::resize_file(disk_, 0);
+  fs::resize_file(disk_, 1U << 20);
+  fd = ::open(disk_.c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_FALSE(grow_partition(fd, 1, 2048, why).has_value());
+  ::close(fd);
+}
+
+}  // namespace
+}  // namespace hlid::guest
