@@ -38,9 +38,9 @@ struct DestroyOptions {
 Plan make_destroy_plan(const model::Homelab& wanted, const model::Observed& there,
                        const DestroyOptions& options = {});
 
-/// Where a machine of the file stands, for `status`.
+/// Where a machine of the file stands; `at_vmid` is the guest with its VMID, nullptr: none.
 enum class Standing { absent, ours, half_made, foreign };
 Standing standing_of(const model::Homelab& wanted, const model::Machine& machine,
-                     const model::Observed& there, const std::set<std::string>& unfinished = {});
+                     const model::ObservedMachine* at_vmid, const std::set<std::string>& unfinished = {});
 
 }  // namespace hlid::plan

@@ -1,0 +1,105 @@
+#pragma once
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/homelab.h"
+#include "model/observed.h"
+#include "plan/diff.h"
+
+/// The plan under construction: what the parts of the diff share.
+namespace hlid::plan {
+
+/// What is there, by VMID and by name.
+class Index {
+ public:
+  explicit Index(const model::Observed& there);
+  const model::ObservedMachine* at(Vmid vmid) const;
+  /// Guests of that name; usually none or one (Proxmox does not forbid more).
+  const std::vector<const model::ObservedMachine*>& named(const std::string& name) const;
+  const model::ObservedNode* node(const std::string& name) const;
+  const model::ObservedStorage* storage(const std::string& node, const std::string& id) const;
+
+ private:
+  const model::Observed& there_;
+  std::unordered_map<Vmid, const model::ObservedMachine*> by_vmid_;
+  std::unordered_map<std::string, std::vector<const model::ObservedMachine*>> by_name_;
+  std::vector<const model::ObservedMachine*> none_;
+};
+
+/// Steps are added in an order that respects their edges: a step only ever waits for earlier ones.
+class Draft {
+ public:
+  Draft(const model::Homelab& wanted, const model::Observed& there, const Options& options);
+
+  const model::Homelab& wanted;
+  const model::Observed& there;
+  const Options& options;
+  Index index;
+  Plan plan;
+
+  /// A step about `subject`, after `after` (indexes of steps; nullopt means there is no such step).
+  std::size_t add(Step step, const std::vector<std::optional<std::size_t>>& after = {});
+  void hold(Step step) { plan.held.push_back(named(std::move(step))); }
+  void refuse(std::string code, std::string subject, std::string text, std::string hint);
+  void notice(std::string code, std::string subject, std::string text);
+  bool allowed(const std::string& consent) const { return options.allow.count(consent) != 0; }
+  bool was_unfinished(StepKind kind, const std::string& subject) const;
+
+  const std::string& lab() const { return wanted.name; }
+  const std::string& first_node() const { return wanted.proxmox.nodes.front(); }
+
+  // what the machines wait for, once planned
+  std::optional<std::size_t> storage_step;
+  std::optional<std::size_t> iso_storage_step;
+  std::optional<std::size_t> network_step;
+  std::optional<std::size_t> template_step;
+  std::string
+      effective_key;  ///< of the template that machines are cloned from once this plan is done; "" unknown
+  std::map<Vmid, std::size_t> removed;            ///< guest that is removed → its last step
+  std::map<Ipv4, std::size_t> removed_addresses;  ///< the address it gives free → the same
+
+ private:
+  Step named(Step step);
+  std::set<std::string> ids_;
+};
+
+/// "clone NAME": the id of a step.
+std::string step_id(StepKind kind, const std::string& subject);
+
+/// A step with the fields that all have.
+Step make_step(StepKind kind, const std::string& subject, Vmid vmid, const std::string& node,
+               model::Disruption disruption, std::vector<std::string> reasons);
+
+/// An interrupted clone or create of ours, proven by the journal: no name of its own yet, and locked.
+bool is_nameless_leftover(const model::ObservedMachine& machine);
+/// Lock words that an interrupted clone or create leaves.
+bool has_making_lock(const model::ObservedMachine& machine);
+/// Proven ours: all four proofs, or the mark of a machine that never was finished.
+bool is_ours(const model::ObservedMachine& machine, const std::string& lab);
+/// Why it is not ours, for the refusal: "its tags are 'x', not 'hlid;lab'".
+std::string why_not_ours(const model::ObservedMachine& machine, const std::string& lab);
+
+/// The steps that remove a guest of ours, one after the other: unlock, shutdown or stop, destroy.
+std::vector<Step> removal_of(const model::ObservedMachine& machine, model::Disruption disruption,
+                             const std::string& reason);
+/// Adds them after `after` and remembers what they give free; the last one's index.
+std::size_t add_removal(Draft& draft, const model::ObservedMachine& machine, model::Disruption disruption,
+                        const std::string& reason, std::optional<std::size_t> after = std::nullopt);
+/// A lock that is no leftover of ours: somebody is at work there. Refuses and is true.
+bool refuse_locked(Draft& draft, const model::ObservedMachine& machine);
+
+// the parts, in their order
+void plan_host(Draft& draft);      ///< nodes, storages, bridge
+void plan_removals(Draft& draft);  ///< machines of ours that the file does not name, and those to be replaced
+void plan_image(Draft& draft);
+void plan_machines(Draft& draft);
+void note_overcommit(Draft& draft);
+void note_lacking_properties(Draft& draft);
+void keep_phase(Draft& draft, Phase phase);
+
+}  // namespace hlid::plan
