@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "node/network/realm.h"
+#include "node/network/realm_check.h"
 #include "node/network/uplink.h"
 #include "sys/files.h"
 #include "sys/namespaces.h"
@@ -44,7 +45,7 @@ bool eventually(const std::function<bool()>& condition) {
 class RealmTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (const auto& lack : missing_for_realm()) GTEST_SKIP() << lack.what << "; " << lack.fix;
+    for (const auto& lack : check_realm()) GTEST_SKIP() << lack.what << "; " << lack.fix;
     host_before_ = host_links();
     realm_.apply(default_network());
     ASSERT_TRUE(eventually([&] { return realm_.state()->dns && realm_.state()->uplink; }))

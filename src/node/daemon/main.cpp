@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "node/daemon/arguments.h"
 #include "node/network/holder.h"
 #include "node/network/inside.h"
+#include "node/network/realm_check.h"
 #include "sys/home.h"
 
 namespace hlid::node::daemon {
@@ -18,6 +20,7 @@ namespace {
 constexpr const char* kUsage =
     "usage: hlid-node daemon --home HOME --node NAME [--listen ADDRESS] [--port PORT]\n"
     "       hlid-node dial --home HOME --node NAME ADDRESS PORT\n"
+    "       hlid-node check\n"
     "       hlid-node version\n";
 
 sys::ProcessId parse_process(const std::string& text) {
@@ -45,6 +48,18 @@ int dial(const std::vector<std::string>& given) {
   return 0;
 }
 
+/// What keeps this host from running machines' network, as JSON: {"lacks":[{"what":…,"fix":…}]}. Ends with 4
+/// if any.
+int check(const std::vector<std::string>& given) {
+  Arguments(given, {}).expect_words(0, "check");
+  json::array lacks;
+  for (const auto& lack : network::check_realm())
+    lacks.push_back(json::object{{"what", lack.what}, {"fix", lack.fix}});
+  const bool ok = lacks.empty();
+  std::puts(to_text(json::object{{"lacks", std::move(lacks)}}).c_str());
+  return ok ? 0 : 4;
+}
+
 int hold(const std::vector<std::string>& given) {
   const Arguments arguments(given, {});
   arguments.expect_words(1, "realm-hold FOLDER");
@@ -54,6 +69,7 @@ int hold(const std::vector<std::string>& given) {
 int run(const std::string& word, const std::vector<std::string>& rest) {
   if (word == "enter") return enter(rest);
   if (word == "dial") return dial(rest);
+  if (word == "check") return check(rest);
   if (word == "realm-hold") return hold(rest);
   std::fputs(kUsage, stderr);
   return 2;

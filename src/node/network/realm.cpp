@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -14,7 +13,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "node/network/anchor.h"
-#include "node/network/uplink.h"
 #include "sys/files.h"
 #include "sys/namespaces.h"
 #include "sys/programs.h"
@@ -73,21 +71,6 @@ std::vector<pid_t> inhabitants(const RealmState& state) {
 }
 
 }  // namespace
-
-std::vector<Lack> missing_for_realm() {
-  std::vector<Lack> lacks;
-  constexpr std::array<std::pair<const char*, const char*>, 3> kPrograms{
-      {{"ip", "iproute2"}, {"nft", "nftables"}, {"dnsmasq", "dnsmasq-base"}}};
-  for (const auto& [program, package] : kPrograms)
-    if (!sys::find_program(program))
-      lacks.push_back({fmt::format("'{}' is not installed", program), fmt::format("install {}", package)});
-  if (!find_uplink())
-    lacks.push_back({"neither 'slirp4netns' nor 'pasta' is installed", "install slirp4netns or passt"});
-  if (::access("/dev/net/tun", R_OK | W_OK) != 0)
-    lacks.push_back({"'/dev/net/tun' cannot be opened by this user",
-                     "as root: chmod 0666 /dev/net/tun (and modprobe tun)"});
-  return lacks;
-}
 
 Realm::Realm(std::filesystem::path node_folder, std::string program, sys::ProcessRunner& runner)
     : files_(realm_files(std::filesystem::absolute(node_folder))),

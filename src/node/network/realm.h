@@ -21,14 +21,6 @@
 
 namespace hlid::node::network {
 
-/// What the realm needs of the host and does not find, in words, each with what to do about it; empty:
-/// nothing. Does not try user namespaces, which only starting the realm does.
-struct Lack {
-  std::string what;
-  std::string fix;
-};
-std::vector<Lack> missing_for_realm();
-
 /// Safe for use from several threads.
 class Realm : public Network {
  public:
