@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "node/daemon/arguments.h"
 #include "node/network/holder.h"
 #include "node/network/inside.h"
@@ -69,6 +70,7 @@ int hold(const std::vector<std::string>& given) {
 int run(const std::string& word, const std::vector<std::string>& rest) {
   if (word == "enter") return enter(rest);
   if (word == "dial") return dial(rest);
+  if (word == "version") return std::printf("hlid-node %s\n", std::string(version()).c_str()), 0;
   if (word == "check") return check(rest);
   if (word == "realm-hold") return hold(rest);
   std::fputs(kUsage, stderr);

@@ -23,6 +23,17 @@ std::optional<Running> running_from(const json::object& object) {
   return Running{{static_cast<pid_t>(*pid), static_cast<std::uint64_t>(*start)}, *endpoint};
 }
 
+std::optional<Running> read_announced(const NodeFolder& folder) {
+  const auto text = sys::read_file_if_exists(folder.daemon_file());
+  if (!text) return std::nullopt;
+  try {
+    const auto value = parse_json(*text, folder.daemon_file().string());
+    return value.is_object() ? running_from(value.get_object()) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // what cannot be read announces nobody
+  }
+}
+
 }  // namespace
 
 NodeFolder::NodeFolder(std::filesystem::path home, std::string node)
@@ -56,17 +67,14 @@ void withdraw(const NodeFolder& folder) {
   sys::remove_durable(folder.daemon_file());
 }
 
+std::optional<std::string> announced_endpoint(const NodeFolder& folder) {
+  const auto announced = read_announced(folder);
+  return announced ? std::optional(announced->endpoint) : std::nullopt;
+}
+
 std::optional<Running> find_running(const NodeFolder& folder) {
-  const auto text = sys::read_file_if_exists(folder.daemon_file());
-  if (!text) return std::nullopt;
-  try {
-    const auto value = parse_json(*text, folder.daemon_file().string());
-    auto running = value.is_object() ? running_from(value.get_object()) : std::nullopt;
-    if (running && sys::is_alive(running->process)) return running;
-  } catch (const Error&) {
-    // What cannot be read announces nobody.
-  }
-  return std::nullopt;
+  auto announced = read_announced(folder);
+  return announced && sys::is_alive(announced->process) ? announced : std::nullopt;
 }
 
 }  // namespace hlid::node::daemon

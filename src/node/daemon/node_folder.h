@@ -48,6 +48,8 @@ struct Running {
 /// Says that we serve at `endpoint`. Written last, when requests are answered.
 void announce(const NodeFolder& folder, const std::string& endpoint);
 void withdraw(const NodeFolder& folder);
+/// The endpoint last announced, whether who did is alive or not.
+std::optional<std::string> announced_endpoint(const NodeFolder& folder);
 /// What was announced, if the process that did is alive.
 std::optional<Running> find_running(const NodeFolder& folder);
 

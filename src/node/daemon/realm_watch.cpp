@@ -24,10 +24,8 @@ void wait(int fd, int woken, int milliseconds) {
 
 }  // namespace
 
-RealmWatch::RealmWatch(network::Realm& realm, std::function<network::NetworkConfig()> config)
-    : realm_(realm),
-      config_(std::move(config)),
-      thread_([this](const std::stop_token& stop) { watch(stop); }) {}
+RealmWatch::RealmWatch(network::Realm& realm)
+    : realm_(realm), thread_([this](const std::stop_token& stop) { watch(stop); }) {}
 
 void RealmWatch::watch(const std::stop_token& stop) {
   const sys::UniqueFd woken(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -45,7 +43,7 @@ void RealmWatch::watch(const std::stop_token& stop) {
       log::warn("the holder of the machines' network ended, starting another");
     }
     try {
-      realm_.apply(config_());
+      realm_.ensure();
     } catch (const Error& error) {
       log::error("{}", error.what());
       wait(-1, woken.get(), kRetryMilliseconds);

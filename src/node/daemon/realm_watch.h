@@ -2,24 +2,22 @@
 // it.
 #pragma once
 
-#include <functional>
 #include <thread>
 
 #include "node/network/realm.h"
 
 namespace hlid::node::daemon {
 
-/// Waits, without using any time, for the holder's end; then restores the realm with `config`. Tries again
-/// every half minute where that fails. Stops with its destruction.
+/// Waits, without using any time, for the holder's end; then restores the realm. Tries again every half
+/// minute where that fails. Stops with its destruction.
 class RealmWatch {
  public:
-  RealmWatch(network::Realm& realm, std::function<network::NetworkConfig()> config);
+  explicit RealmWatch(network::Realm& realm);
 
  private:
   void watch(const std::stop_token& stop);
 
   network::Realm& realm_;
-  std::function<network::NetworkConfig()> config_;
   std::jthread thread_;  // last: it uses the others
 };
 

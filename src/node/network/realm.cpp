@@ -81,18 +81,24 @@ std::optional<RealmState> Realm::state() const {
   return read_realm_state(files_);
 }
 
+RealmState Realm::start() {
+  const auto result =
+      runner_.run({.argv = {program_, "realm-hold", files_.folder.string()}, .timeout = kPatience});
+  if (!result.ok()) throw holder_error(result);
+  auto now = state();
+  if (!now || !is_up(*now))
+    throw Error(Errc::failed, "the node's network ended at once").with_hint("see " + files_.log().string());
+  log::debug("realm {} is held by process {}", now->id, now->holder.pid);
+  return *now;
+}
+
 bool Realm::ensure() {
   const std::scoped_lock lock(ensure_);
   const auto before = state();
   if (before && is_up(*before)) return true;
-  const auto result =
-      runner_.run({.argv = {program_, "realm-hold", files_.folder.string()}, .timeout = kPatience});
-  if (!result.ok()) throw holder_error(result);
-  const auto now = state();
-  if (!now || !is_up(*now))
-    throw Error(Errc::failed, "the node's network ended at once").with_hint("see " + files_.log().string());
-  log::debug("realm {} is held by process {}", now->id, now->holder.pid);
-  return before && before->id == now->id;
+  const auto now = start();
+  if (config_) make_so(now, *config_);
+  return before && before->id == now.id;
 }
 
 RealmState Realm::up() {
@@ -114,8 +120,9 @@ std::vector<std::string> Realm::command_prefix() {
   return prefix(up(), false);
 }
 
-std::string Realm::run_inside(const std::vector<std::string>& argv, const std::string& input) {
-  sys::Command command{.argv = prefix(up(), true), .input = input, .timeout = kPatience};
+std::string Realm::run_inside(const RealmState& state, const std::vector<std::string>& argv,
+                              const std::string& input) {
+  sys::Command command{.argv = prefix(state, true), .input = input, .timeout = kPatience};
   command.argv.insert(command.argv.end(), argv.begin(), argv.end());
   const auto result = runner_.run(command);
   if (!result.ok())
@@ -123,42 +130,53 @@ std::string Realm::run_inside(const std::vector<std::string>& argv, const std::s
   return result.output;
 }
 
-void Realm::run_ip(const std::string& batch) {
-  if (!batch.empty()) run_inside({required("ip"), "-batch", "-"}, batch);
+void Realm::run_ip(const RealmState& state, const std::string& batch) {
+  if (!batch.empty()) run_inside(state, {required("ip"), "-batch", "-"}, batch);
+}
+
+std::vector<Link> Realm::links_of(const RealmState& state) {
+  return parse_links(run_inside(state, {required("ip"), "-json", "-details", "address", "show"}));
 }
 
 std::vector<Link> Realm::links() {
   const auto now = state();
-  if (!now || !is_up(*now)) return {};
-  return parse_links(run_inside({required("ip"), "-json", "-details", "address", "show"}));
+  return now && is_up(*now) ? links_of(*now) : std::vector<Link>{};
 }
 
-void Realm::apply(const NetworkConfig& config) {
-  validate(config);
-  const auto now = up();
-  const auto present = links();
-  run_ip(fmt::format("link set dev lo alias {}\n", realm_mark(now.id)) + bridge_batch(config, present));
-  run_inside({required("nft"), "-f", "-"}, nat_rules());
+void Realm::make_so(const RealmState& state, const NetworkConfig& config) {
+  const auto mark = fmt::format("link set dev lo alias {}\n", realm_mark(state.id));
+  run_ip(state, mark + bridge_batch(config, links_of(state)));
+  run_inside(state, {required("nft"), "-f", "-"}, nat_rules());
   const std::scoped_lock lock(hosts_);
   bool changed = false;
   for (const auto& path : {files_.hosts(), files_.dhcp_hosts()})
     if (!std::filesystem::exists(path)) sys::write_durable(path, "", 0600);
   write_if_changed(files_.dnsmasq(), dnsmasq_config(config, files_.folder.string()), changed);
-  if (changed) sys::send_signal(now.holder, SIGHUP);
+  if (changed) sys::send_signal(state.holder, SIGHUP);
+}
+
+void Realm::apply(const NetworkConfig& config) {
+  validate(config);
+  const auto now = up();
+  const std::scoped_lock lock(ensure_);
+  make_so(now, config);
+  config_ = config;
 }
 
 void Realm::add_taps(const std::vector<Tap>& taps) {
   if (taps.empty()) return;
-  up();
-  run_ip(tap_batch(taps, links()));
+  const auto now = up();
+  run_ip(now, tap_batch(taps, links_of(now)));
 }
 
 void Realm::remove_taps(Vmid vmid) {
-  run_ip(remove_taps_of(vmid, links()));
+  const auto now = state();
+  if (now && is_up(*now)) run_ip(*now, remove_taps_of(vmid, links_of(*now)));
 }
 
 void Realm::sweep(const std::set<Vmid>& running) {
-  run_ip(remove_taps_except(running, links()));
+  const auto now = state();
+  if (now && is_up(*now)) run_ip(*now, remove_taps_except(running, links_of(*now)));
 }
 
 void Realm::set_hosts(const std::vector<Host>& hosts) {

@@ -27,9 +27,9 @@ class Realm : public Network {
   /// `program` is the path of hlid-node, whose subcommands realm-hold and enter are used.
   Realm(std::filesystem::path node_folder, std::string program, sys::ProcessRunner& runner);
 
-  /// Finds the running realm or starts one, and makes its bridges as `config` says. Throws
-  /// Error(precondition) with a hint when a program or a right is missing, Error(usage) for a configuration
-  /// that cannot be.
+  /// Finds the running realm or starts one, and makes its bridges as `config` says; from then on every start
+  /// makes them so. Throws Error(precondition) with a hint when a program or a right is missing, Error(usage)
+  /// for a configuration that cannot be.
   void apply(const NetworkConfig& config);
 
   /// Finds the running realm or starts one. True when it was there already, with its machines. A killed
@@ -54,15 +54,20 @@ class Realm : public Network {
 
  private:
   std::vector<std::string> prefix(const RealmState& state, bool keep_capabilities) const;
-  std::string run_inside(const std::vector<std::string>& argv, const std::string& input = {});
-  void run_ip(const std::string& batch);
+  std::string run_inside(const RealmState& state, const std::vector<std::string>& argv,
+                         const std::string& input = {});
+  void run_ip(const RealmState& state, const std::string& batch);
+  std::vector<Link> links_of(const RealmState& state);
+  void make_so(const RealmState& state, const NetworkConfig& config);
+  RealmState start();
   RealmState up();
 
   RealmFiles files_;
   std::string program_;
   sys::ProcessRunner& runner_;
   std::mutex ensure_;  ///< one start at a time; held across it on purpose, as others cannot go on without it
-  std::mutex hosts_;   ///< the name service's files
+  std::optional<NetworkConfig> config_;  ///< guarded by ensure_
+  std::mutex hosts_;                     ///< the name service's files
 };
 
 }  // namespace hlid::node::network
