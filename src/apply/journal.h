@@ -21,7 +21,9 @@ namespace hlid::apply {
 
 /// What an earlier run left, from its journal.
 struct Unfinished {
-  std::set<std::string> steps;               ///< ids planned or begun, and not finished
+  /// Ids of the steps that were begun and did not finish, and of `wait-ready` steps also those that were only
+  /// planned: that a machine is not ready yet shows nowhere else.
+  std::set<std::string> steps;
   std::map<std::string, std::string> tasks;  ///< step id → UPID of a task that may still run
   bool empty() const { return steps.empty() && tasks.empty(); }
 };

@@ -41,6 +41,8 @@ void keep_phase(Draft& draft, Phase phase) {
   auto& plan = draft.plan;
   std::vector<bool> keep;
   for (const auto& step : plan.steps) keep.push_back(phase_of(step.kind) == phase);
+  for (const auto& [before, after] : plan.edges)  // what the host lacks for it is done along with it
+    if (keep[after] && phase_of(plan.steps[before].kind) == Phase::host) keep[before] = true;
   for (const auto& [before, after] : plan.edges) {
     if (!keep[after] || keep[before]) continue;
     const auto& needed = plan.steps[before];

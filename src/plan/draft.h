@@ -85,8 +85,8 @@ bool is_ours(const model::ObservedMachine& machine, const std::string& lab);
 std::string why_not_ours(const model::ObservedMachine& machine, const std::string& lab);
 
 /// The steps that remove a guest of ours, one after the other: unlock, shutdown or stop, destroy.
-std::vector<Step> removal_of(const model::ObservedMachine& machine, model::Disruption disruption,
-                             const std::string& reason);
+std::vector<Step> removal_of(const model::Homelab& wanted, const model::ObservedMachine& machine,
+                             model::Disruption disruption, const std::string& reason);
 /// Adds them after `after` and remembers what they give free; the last one's index.
 std::size_t add_removal(Draft& draft, const model::ObservedMachine& machine, model::Disruption disruption,
                         const std::string& reason, std::optional<std::size_t> after = std::nullopt);

@@ -43,9 +43,14 @@ bool refuse_needed(Draft& draft, const ObservedMachine& there) {
   return false;
 }
 
-void rebuild(Draft& draft, const ObservedMachine& there, const std::string& reason) {
+void rebuild(Draft& draft, const ObservedMachine& there, const std::string& reason,
+             Disruption disruption = Disruption::replace) {
   if (refuse_needed(draft, there) || refuse_locked(draft, there)) return;
-  build(draft, reason, add_removal(draft, there, Disruption::replace, reason));
+  build(draft, reason, add_removal(draft, there, disruption, reason));
+}
+
+void redo(Draft& draft, const ObservedMachine& there) {
+  rebuild(draft, there, "left half made by an interrupted run", Disruption::none);
 }
 
 void compare_key(Draft& draft, const ObservedMachine& there) {
@@ -96,12 +101,11 @@ void plan_image(Draft& draft) {
   const auto& image = draft.wanted.image;
   if (refuse_name(draft)) return;
   const auto* there = draft.index.at(image.vmid);
-  if (there == nullptr)
-    return build(draft, fmt::format("template '{}' does not exist", image.name), std::nullopt);
+  if (there == nullptr) return build(draft, "does not exist", std::nullopt);
   if (is_nameless_leftover(*there) && draft.was_unfinished(StepKind::create_template, image.name))
-    return rebuild(draft, *there, "left half made by an interrupted run");
+    return redo(draft, *there);
   if (there->name != image.name || !model::is_owned(*there, draft.lab())) return refuse_taken(draft, *there);
-  if (!there->is_template) return rebuild(draft, *there, "left half made by an interrupted run");
+  if (!there->is_template) return redo(draft, *there);
   compare_key(draft, *there);
 }
 

@@ -17,7 +17,7 @@ using After = std::optional<std::size_t>;
 
 class MachinePlanner {
  public:
-  MachinePlanner(Draft& draft, After& last_reboot) : draft_(draft), last_reboot_(last_reboot) {}
+  explicit MachinePlanner(Draft& draft) : draft_(draft) {}
 
   void plan(const Machine& machine) {
     const auto* there = draft_.index.at(machine.vmid);
@@ -25,7 +25,7 @@ class MachinePlanner {
       there = nullptr;
     switch (standing_of(draft_.wanted, machine, there, draft_.options.unfinished)) {
       case Standing::absent:
-        return make(machine, fmt::format("'{}' does not exist", machine.name));
+        return make(machine, "does not exist");
       case Standing::half_made:
         return finish(machine, *there);
       case Standing::ours:
@@ -33,6 +33,16 @@ class MachinePlanner {
       case Standing::foreign:
         return refuse_taken(machine, *there);
     }
+  }
+
+  /// What concerns several of them.
+  void close() {
+    if (outdated_.empty()) return;
+    draft_.notice(
+        "machine-outdated", outdated_.size() == 1 ? outdated_.front() : "",
+        fmt::format("made from an older template, and left as they are: {}. To make one anew and lose its "
+                    "data: --allow replace=NAME",
+                    join(outdated_, ", ")));
   }
 
  private:
@@ -222,11 +232,7 @@ class MachinePlanner {
   }
 
   void note_differences(const Machine& machine, const ObservedMachine& there) {
-    if (is_outdated(there))
-      draft_.notice("machine-outdated", machine.name,
-                    fmt::format("'{}' was made from an older template; it stays as it is. To make it anew "
-                                "and lose its data: --allow {}",
-                                machine.name, consent(machine)));
+    if (is_outdated(there)) outdated_.push_back(machine.name);
     if (elsewhere(there))
       draft_.notice("machine-elsewhere", machine.name,
                     fmt::format("the disk of '{}' lies on '{}', the file says '{}'; it is not moved",
@@ -276,7 +282,11 @@ class MachinePlanner {
     draft_.refuse("vmid-taken", machine.name,
                   fmt::format("VMID {} of '{}' belongs to '{}', which is not ours: {}", machine.vmid.value,
                               machine.name, there.name, why_not_ours(there, draft_.lab())),
-                  "give the group another 'vmid'");
+                  there.name == machine.name
+                      ? fmt::format("if it is this lab's, give it back tags '{}' and uuid {}",
+                                    join(model::ownership_tags(draft_.lab()), ";"),
+                                    machine_uuid(draft_.lab(), machine.name).text)
+                      : std::string("give the group another 'vmid'"));
   }
 
   /// The name belongs to somebody else's guest. Ours under another VMID is plan_removals' business.
@@ -307,7 +317,8 @@ class MachinePlanner {
   }
 
   Draft& draft_;
-  After& last_reboot_;
+  After last_reboot_;
+  std::vector<std::string> outdated_;
 };
 
 }  // namespace
@@ -324,9 +335,9 @@ Standing standing_of(const model::Homelab& wanted, const Machine& machine, const
 }
 
 void plan_machines(Draft& draft) {
-  After last_reboot;
-  MachinePlanner planner(draft, last_reboot);
+  MachinePlanner planner(draft);
   for (const auto& machine : draft.wanted.machines) planner.plan(machine);
+  planner.close();
 }
 
 }  // namespace hlid::plan

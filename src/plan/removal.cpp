@@ -19,7 +19,7 @@ void plan_extra(Draft& draft, const ObservedMachine& machine) {
     if (!refuse_locked(draft, machine)) add_removal(draft, machine, Disruption::destroy, reason);
     return;
   }
-  for (auto& step : removal_of(machine, Disruption::destroy, reason)) {
+  for (auto& step : removal_of(draft.wanted, machine, Disruption::destroy, reason)) {
     step.consent = consent;
     draft.hold(std::move(step));
   }
@@ -49,8 +49,8 @@ bool refuse_locked(Draft& draft, const ObservedMachine& machine) {
   return true;
 }
 
-std::vector<Step> removal_of(const ObservedMachine& machine, Disruption disruption,
-                             const std::string& reason) {
+std::vector<Step> removal_of(const model::Homelab& wanted, const ObservedMachine& machine,
+                             Disruption disruption, const std::string& reason) {
   std::vector<Step> steps;
   const auto name = machine.name.empty() ? fmt::format("VM {}", machine.vmid.value) : machine.name;
   const auto add = [&](StepKind kind, Disruption of) -> Step& {
@@ -60,14 +60,16 @@ std::vector<Step> removal_of(const ObservedMachine& machine, Disruption disrupti
   if (!machine.lock.empty()) add(StepKind::unlock, Disruption::none);
   if (machine.power == Power::running) add(StepKind::shutdown, disruption);
   if (machine.power == Power::paused) add(StepKind::stop, disruption);
-  const auto kind = machine.is_template ? StepKind::destroy_template : StepKind::destroy;
+  const bool as_template = machine.is_template || machine.vmid == wanted.image.vmid;  // perhaps not yet one
+  const auto kind = as_template ? StepKind::destroy_template : StepKind::destroy;
   add(kind, disruption);
   return steps;
 }
 
 std::size_t add_removal(Draft& draft, const ObservedMachine& machine, Disruption disruption,
                         const std::string& reason, std::optional<std::size_t> after) {
-  for (auto& step : removal_of(machine, disruption, reason)) after = draft.add(std::move(step), {after});
+  for (auto& step : removal_of(draft.wanted, machine, disruption, reason))
+    after = draft.add(std::move(step), {after});
   draft.removed[machine.vmid] = *after;
   if (machine.address) draft.removed_addresses[machine.address->address] = *after;
   return *after;

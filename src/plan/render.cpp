@@ -144,15 +144,32 @@ std::size_t widest(const std::vector<Subject>& subjects) {
   return width;
 }
 
+/// Equal but for name and VMID.
+bool is_alike(const Subject& a, const Subject& b) {
+  return words(a) == words(b) && label(a) == label(b) && reasons(a) == reasons(b);
+}
+
+void render_subject(std::string& out, const Subject& subject, std::size_t width, const Paint& paint) {
+  const auto [sign, colour] = sign_of(subject);
+  const auto vmid = subject.vmid.value == 0 ? std::string() : fmt::format("  {:>5}", subject.vmid.value);
+  out += fmt::format("  {} {:<{}}{}  {}{}\n", paint(colour, fmt::format("{:<3}", sign)), subject.name, width,
+                     vmid, words(subject), paint(colour, label(subject)));
+  for (const auto& reason : reasons(subject)) out += "        " + paint(Colour::dim, reason) + "\n";
+}
+
+/// Of a long row of subjects that are alike only the first and the last are shown.
 void render_subjects(std::string& out, const std::vector<Subject>& subjects, const Paint& paint) {
+  constexpr std::size_t kLongest = 8;
   const auto width = widest(subjects);
-  for (const auto& subject : subjects) {
-    const auto [sign, colour] = sign_of(subject);
-    const auto vmid = subject.vmid.value == 0 ? std::string() : to_string(subject.vmid);
-    out += fmt::format("  {} {:<{}}{}  {}{}\n", paint(colour, fmt::format("{:<3}", sign)), subject.name,
-                       width, vmid.empty() ? "" : fmt::format("  {:>5}", vmid), words(subject),
-                       paint(colour, label(subject)));
-    for (const auto& reason : reasons(subject)) out += "        " + paint(Colour::dim, reason) + "\n";
+  for (std::size_t i = 0; i < subjects.size();) {
+    std::size_t end = i + 1;
+    while (end < subjects.size() && is_alike(subjects[i], subjects[end])) ++end;
+    const bool is_long = end - i > kLongest;
+    render_subject(out, subjects[i], width, paint);
+    if (is_long) out += fmt::format("      … {} more like it …\n", end - i - 2);
+    for (std::size_t j = is_long ? end - 1 : i + 1; j < end; ++j)
+      render_subject(out, subjects[j], width, paint);
+    i = end;
   }
 }
 
@@ -187,6 +204,14 @@ std::string summary(const Plan& plan) {
 void render_head(std::string& out, const Plan& plan) {
   if (plan.empty()) {
     out += fmt::format("{}: nothing to do\n", plan.lab);
+    return;
+  }
+  if (!plan.refusals.empty()) {
+    out += fmt::format("{}: refused for {}\n", plan.lab, count(plan.refusals.size(), "reason", "reasons"));
+    return;
+  }
+  if (plan.steps.empty()) {
+    out += fmt::format("{}: nothing to do without your consent\n", plan.lab);
     return;
   }
   const auto what = summary(plan);

@@ -214,6 +214,12 @@ TEST(Rendered, AsJson) {
   test::expect_golden("plan/new-lab.json", to_pretty_text(to_json(make_plan(lab, there, test::with_key()))));
 }
 
+TEST(Rendered, ALongRowOfMachinesIsShortened) {
+  auto lab = test::reference_lab();
+  test::add_group(lab, "many", model::Role::plain, 40, 3001, 150, 1, gib(1), gib(10));
+  test::expect_golden("plan/many-machines.txt", render(make_plan(lab, test::empty_node(), test::with_key())));
+}
+
 TEST(Rendered, ColourIsOnlyAddedOnRequest) {
   const auto plan = plan_of(kSituations[0]);
   EXPECT_EQ(render(plan).find('\x1b'), std::string::npos);
