@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kPlaces[] = {"/etc/hosts",
                                    "/etc/netplan",
                                    "/etc/ssh",
+                                   "/root/.ssh",
                                    "/run/systemd/network",
                                    "/run/udev/rules.d",
                                    "/run/cloud-init",
@@ -66,7 +67,9 @@ class Writer {
     }
   }
 
-  void put(const std::string& path, const std::string& text, mode_t mode) { put(path, text, Owner{0, 0, mode}); }
+  void put(const std::string& path, const std::string& text, mode_t mode) {
+    put(path, text, Owner{0, 0, mode});
+  }
 
   void put_like(const std::string& path, const std::string& text) {
     struct stat info {};
@@ -78,9 +81,11 @@ class Writer {
     const std::string folder = root_ + "/var/lib/cloud/instances/";
     const std::string link = root_ + "/var/lib/cloud/instance";
     const std::string own = folder + identity_.instance_id;
-    if (::rename((folder + std::string(warm::kInstanceId)).c_str(), own.c_str()) != 0) return fail("instance folder");
+    if (::rename((folder + std::string(warm::kInstanceId)).c_str(), own.c_str()) != 0)
+      return fail("instance folder");
     ::unlink(link.c_str());
-    if (::symlink(("/var/lib/cloud/instances/" + identity_.instance_id).c_str(), link.c_str()) != 0) fail("instance");
+    if (::symlink(("/var/lib/cloud/instances/" + identity_.instance_id).c_str(), link.c_str()) != 0)
+      fail("instance");
     // A pickle has the lengths of its texts in it; cloud-init writes it anew at the next boot.
     ::unlink((own + "/obj.pkl").c_str());
   }
