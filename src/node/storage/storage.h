@@ -109,5 +109,10 @@ using StoragePtr = std::shared_ptr<Storage>;  // shared: work goes on with it wh
 /// 400 errors.filename "wrong file extension" when `kind` does not take such files.
 std::string upload_name(const std::string& kind, const std::string& client_name);
 
+/// Refuses an image that somebody gave us unless it is of that format (raw, qcow2, vmdk, ova) and stands alone: no
+/// backing file, no data in other files, which could be any file of the host. Throws ApiError 500 with qemu-img's
+/// kind of text.
+void check_foreign_image(const std::filesystem::path& file, const std::string& format);
+
 
 }  // namespace hlid::node::storage
