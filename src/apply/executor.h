@@ -1,24 +1,15 @@
 #pragma once
 #include <cstddef>
-#include <functional>
-#include <map>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "apply/journal.h"
 #include "apply/ports.h"
+#include "apply/scheduler.h"
 #include "plan/step.h"
 
 namespace hlid::apply {
-
-/// How many steps may run at once, in all and in each queue.
-struct Widths {
-  std::size_t total = 8;
-  std::map<std::string, std::size_t> queues;  ///< by resource name
-  std::size_t other = 2;                      ///< of a queue not named above
-  std::size_t of(const std::string& resource) const;
-};
 
 struct Failure {
   std::string step;  ///< id
@@ -37,8 +28,9 @@ struct Outcome {
 
 /// Runs a plan: steps whose predecessors finished, within the widths, in the plan's order. A failed step
 /// stops what depends on it and nothing else. After a stop request nothing new starts; running steps are
-/// asked to stop and waited for. The journal hears of each event before Progress does. Throws only what the
-/// journal throws (the disk is full); then running steps are stopped and waited for first.
+/// asked to stop and waited for. The journal hears of each event before Progress does. An empty plan is run,
+/// too: it closes the journal of an earlier run. Throws Error(precondition) for a plan with refusals, and
+/// what the journal throws (the disk is full), after running steps were stopped and waited for.
 class Executor {
  public:
   Executor(const plan::Plan& plan, StepRunner& runner, Progress& progress, Journal& journal,
@@ -53,7 +45,8 @@ class Executor {
   Widths widths_;
 };
 
-/// Waits for the tasks that an earlier run left behind. To be called before observing.
+/// Waits for the tasks that an earlier run left behind. To be called before observing. `progress` may be
+/// nullptr.
 void settle(const Unfinished& earlier, StepRunner& runner, Progress* progress, std::stop_token stop);
 
 }  // namespace hlid::apply
