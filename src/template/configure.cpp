@@ -49,18 +49,15 @@ void write_file(const fs::path& target, const ImageFile& file) {
   ::fchmod(out.get(), file.mode);
 }
 
-bool is_stub_profile_without_program(const fs::path& root, const std::string& text) {
-  // "profile chrome /opt/google/chrome/chrome flags=(unconfined) {": gives a name to a program that may use
-  // user namespaces; nothing else is in it.
+bool is_profile_without_program(const fs::path& root, const std::string& text) {
   const auto at = text.find("\nprofile ");
   if (at == std::string::npos) return false;
   const auto line = text.substr(at + 1, text.find('\n', at + 1) - at - 1);
-  if (!contains(line, "flags=(unconfined)")) return false;
-  const auto words = split_list(line, " \"");
-  for (const auto& word : words) {
+  for (const auto& word : split_list(line, " \"")) {
     if (!word.starts_with('/')) continue;
-    if (word.find_first_of("*?{[@") != std::string::npos)
-      return true;  // patterns: desktop programs, all of them
+    // A pattern in a profile that confines nothing ("profile firefox /{usr/lib,opt}/… flags=(unconfined)")
+    // only gives a desktop program its name.
+    if (word.find_first_of("*?{[@") != std::string::npos) return contains(line, "flags=(unconfined)");
     return !fs::exists(root / fs::path(word).relative_path());
   }
   return false;
@@ -78,7 +75,7 @@ void switch_off_unused_profiles(const fs::path& root) {
     const auto name = entry.path().filename().string();
     if (!entry.is_regular_file() || std::find(kept.begin(), kept.end(), name) != kept.end()) continue;
     const auto link = folder / "disable" / name;
-    if (is_stub_profile_without_program(root, sys::read_file(entry.path())) && !fs::is_symlink(link))
+    if (is_profile_without_program(root, sys::read_file(entry.path())) && !fs::is_symlink(link))
       fs::create_symlink("/etc/apparmor.d/" + name, link);
   }
 }
