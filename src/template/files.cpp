@@ -74,7 +74,7 @@ ImageFile boot_menu(const Release& release, const DiskIds& ids) {
   // The kernel packages keep the links up to date, so the menu never has to be made again.
   const auto entry = [&](const char* title, const char* suffix) {
     return fmt::format(R"(menuentry '{0}' {{
-  linux {1}/vmlinuz{2} root=PARTUUID={3} ro console=tty0 console=ttyS0,115200
+  linux {1}/vmlinuz{2} root=PARTUUID={3} ro console=tty0 console=ttyS0,115200 8250.nr_uarts=4
   if [ -e {1}/initrd.img{2} ]; then initrd {1}/initrd.img{2}; fi
 }}
 )",
