@@ -49,9 +49,15 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::string sha256_file(const std::filesystem::path& path) {
+  return digest_file(path, "sha256");
+}
+
+std::string digest_file(const std::filesystem::path& path, const std::string& algorithm) {
+  const EVP_MD* kind = EVP_get_digestbyname(algorithm.c_str());
+  if (kind == nullptr) throw Error(Errc::usage, "no digest '{}'", algorithm);
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) throw system_error("cannot open '" + path.string() + "'");
-  Digest digest(EVP_sha256());
+  Digest digest(kind);
   std::string buffer(1U << 20, '\0');
   for (;;) {
     const auto got = ::read(fd.get(), buffer.data(), buffer.size());

@@ -9,5 +9,7 @@ namespace hlid::sys {
 std::string sha1_hex(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 std::string sha256_file(const std::filesystem::path& path);
+/// By name: md5, sha1, sha224, sha256, sha384, sha512. Throws Error(usage) for another.
+std::string digest_file(const std::filesystem::path& path, const std::string& algorithm);
 
 }  // namespace hlid::sys
