@@ -15,7 +15,9 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }  // UTF-8
+bool continues_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}  // UTF-8
 
 /// Blanks up to `column` (in bytes), as wide as the text above them.
 std::string padding(const std::string& line, std::size_t from, std::size_t column) {

@@ -18,7 +18,7 @@ struct Diagnostic {
   Severity severity = Severity::error;
   Position at;
   std::string message;
-  std::string hint;  ///< one thing to do; may be empty
+  std::string hint;     ///< one thing to do; may be empty
   bool secret = false;  ///< the text at `at` is a secret: no excerpt shows the line from there on
 };
 

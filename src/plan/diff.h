@@ -19,8 +19,8 @@ struct Options {
   std::optional<Phase> only;
   /// Consents: "replace=NAME", "destroy=NAME". A new template never replaces anything by itself.
   std::set<std::string> allow;
-  /// Steps (by id) that an earlier run left undone: apply::Unfinished::steps. Proof that a nameless locked guest at
-  /// one of our VMIDs is our own interrupted clone, and that a machine may not be ready yet.
+  /// Steps (by id) that an earlier run left undone: apply::Unfinished::steps. Proof that a nameless locked
+  /// guest at one of our VMIDs is our own interrupted clone, and that a machine may not be ready yet.
   std::set<std::string> unfinished;
 };
 

@@ -40,7 +40,7 @@ std::vector<Field> head_fields() {
     {.path = "network.search_domain", .about = "Domain that short names are looked up in.", .example = "lab.example.org", .format = &kDomain, .default_text = "the lab's name"},
 
     {.path = "template", .kind = Kind::map, .about = "The image that machines are cloned from."},
-    {.path = "template.name", .about = "Name of the template VM.", .example = "pkr-ubuntu-noble-1", .format = &kLabel, .default_text = "<name>-template"},
+    {.path = "template.name", .about = "Name of the template VM.", .example = "pkr-ubuntu-noble-1", .format = &kLabel, .default_text = "`<name>-template`"},
     {.path = "template.vmid", .kind = Kind::integer, .about = "Number of the template VM.", .example = "90001", .fallback = "90001", .least = 100, .most = 999'999'999},
     {.path = "template.os", .about = "Distribution and release.", .example = "ubuntu-24.04", .fallback = "ubuntu-24.04", .choices = {"ubuntu-24.04", "debian-12", "debian-13"}},
     {.path = "template.locale", .about = "System locale.", .example = "fr_FR.UTF-8", .fallback = "en_US.UTF-8", .format = &kLocale},

@@ -218,6 +218,12 @@ TEST(Destroy, TakesTheTemplateLast) {
     EXPECT_TRUE(has_edge(plan, "destroy " + machine.name, "destroy-template pkr-ubuntu-noble-1"));
 }
 
+TEST(RealHost, WhoseBridgesATokenMayNotSeeIsNotRefused) {
+  auto there = test::real_host();
+  there.nodes[0].bridges.clear();
+  EXPECT_TRUE(make_plan(test::reference_lab(), there, test::with_key()).refusals.empty());
+}
+
 TEST(Large, AThousandMachinesArePlannedWhole) {
   auto lab = test::reference_lab();
   lab.machines.clear();

@@ -38,7 +38,7 @@ const Situation kSituations[] = {
        there = test::real_host();
        there.nodes[0].storages[0].content = {"iso"};
        there.nodes[0].storages.pop_back();
-       there.nodes[0].bridges.clear();
+       there.nodes[0].bridges[0].name = "vmbr1";
        lab.proxmox.nodes = {"asgard", "midgard"};
      },
      true},
