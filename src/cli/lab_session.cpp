@@ -46,13 +46,10 @@ LabSession::LabSession(model::Homelab lab)
   leave_out_unset_password();
 }
 
+/// The reader of the file has warned of it.
 void LabSession::leave_out_unset_password() {
   auto& reference = lab_.access.console_password;
-  if (reference.empty() || !reference.text.starts_with("env:") || secrets_.find(reference)) return;
-  notices_.push_back({"console-password-unset", lab_.access.user,
-                      reference.text.substr(4) + " is not set, so user '" + lab_.access.user +
-                          "' gets no console password"});
-  reference = {};
+  if (reference.text.starts_with("env:") && !secrets_.find(reference)) reference = {};
 }
 
 bool LabSession::is_new_node() const { return node_ && !std::filesystem::exists(node_->folder().client_file()); }

@@ -26,8 +26,6 @@ class LabSession {
 
   const model::Homelab& lab() const { return lab_; }
   std::filesystem::path folder() const { return drive::lab_folder(home_, lab_.name).root; }
-  /// What to tell beside the plan's own notices: a console password that is not set.
-  const std::vector<plan::Notice>& notices() const { return notices_; }
 
   /// Reaches the hypervisor, once; the embedded node is started if need be. Prints that it was.
   void connect(std::stop_token stop = {});
@@ -66,7 +64,6 @@ class LabSession {
   std::optional<drive::EmbeddedNode> node_;
   std::optional<drive::Connection> connection_;
   std::optional<bool> emulated_;
-  std::vector<plan::Notice> notices_;
 };
 
 }  // namespace hlid::cli

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "drive/step_scope.h"
 #include "pve/network.h"
 #include "pve/storage.h"
@@ -7,6 +8,14 @@
 /// What makes a new embedded node fit for the file. A real Proxmox VE is never changed in these ways; the
 /// plan holds such steps for the embedded node only.
 namespace hlid::drive {
+namespace {
+
+std::vector<std::string> contents_of(const StepScope& scope) {
+  auto contents = split_list(scope.detail("content"), ",");
+  return contents.empty() ? std::vector<std::string>{"images", "rootdir"} : contents;
+}
+
+}  // namespace
 
 void create_storage(const StepScope& scope) {
   const auto& id = scope.step.subject;
@@ -16,7 +25,7 @@ void create_storage(const StepScope& scope) {
     throw Error(Errc::precondition, "storage '{}' does not exist on {}", id, scope.step.node)
         .with_hint("create it there, or name another one in the file (proxmox.storage)");
   pve::create_dir_storage(scope.session, id, (scope.bench.node_storages / id).string(),
-                          {"images", "rootdir"});
+                          contents_of(scope));
 }
 
 void set_network(const StepScope& scope) {

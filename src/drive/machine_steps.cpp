@@ -3,7 +3,7 @@
 #include "drive/machine_config.h"
 #include "drive/ownership.h"
 #include "drive/step_scope.h"
-#include "wire/size.h"
+#include "pve/cluster.h"
 
 /// Making, changing and unmaking machines. Each step looks at the machine afresh, proves it ours, and does
 /// only what is not done yet.
@@ -42,9 +42,19 @@ Secret console_password(const StepScope& scope) {
 /// plan that it is ours.
 bool is_half_made_by_us(const StepScope& scope, const Found& found) {
   if (found.claim == Claim::half_made) return true;
-  if (!scope.flag("half_made")) return false;
+  const bool nameless = scope.step.subject == "VM " + to_string(scope.step.vmid);
+  if (!nameless && !scope.flag("half_made")) return false;
   const bool unfinished = found.lock() == "clone" || found.lock() == "create";
   return unfinished && uuid_of(found.config).empty() && mark_of(found.config).empty();
+}
+
+/// In a cluster the template may lie on another node than the machine shall run on.
+pve::VmRef template_of(const StepScope& scope) {
+  const auto& lab = scope.bench.lab;
+  if (lab.proxmox.nodes.size() > 1)
+    for (const auto& guest : pve::resources(scope.session, "vm"))
+      if (guest.vmid == lab.image.vmid) return {guest.node, guest.vmid};
+  return {scope.step.node, lab.image.vmid};
 }
 
 void power_off(const StepScope& scope) {
@@ -65,8 +75,7 @@ void clone(const StepScope& scope) {
   if (there.claim == Claim::foreign) throw foreign_machine(there, lab.name, machine.name, destination);
   if (there.claim != Claim::absent && wait_unlocked(scope, machine.name).claim != Claim::absent) return;
 
-  const auto source_node = scope.detail("node");
-  const pve::VmRef source{source_node.empty() ? scope.step.node : source_node, lab.image.vmid};
+  const auto source = template_of(scope);
   const auto image = require_ours(scope.session, lab.name, lab.image.name, source);
   scope.context.phase("cloning");
   pve::CloneRequest request;

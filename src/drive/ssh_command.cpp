@@ -34,6 +34,7 @@ std::vector<std::string> ssh_argv(const SshRequest& request) {
   option("UpdateHostKeys=no");
   option("CheckHostIP=no");
   option("LogLevel=ERROR");
+  for (const auto& file : request.identities) option("IdentityFile=\"" + file + "\"");
   if (request.tunnel) option("ProxyCommand=" + proxy_command(*request.tunnel));
   argv.push_back(to_string(machine.address.address));
   if (!request.command.empty()) argv.push_back("--");

@@ -19,8 +19,9 @@ struct SshRequest {
   const model::Machine& machine;
   const model::Access& access;
   std::filesystem::path known_hosts;
-  std::optional<Tunnel> tunnel;      ///< none: the address is reached directly
-  std::vector<std::string> command;  ///< to run there; empty: a shell
+  std::optional<Tunnel> tunnel;         ///< none: the address is reached directly
+  std::vector<std::string> identities;  ///< private key files to offer; empty: what ssh itself looks for
+  std::vector<std::string> command;     ///< to run there; empty: a shell
 };
 
 /// The argv of ssh: strict about host keys, only our known_hosts, the file's port and user.

@@ -59,7 +59,7 @@ TEST(Ssh, IsStrictAndTunnelsThroughTheNode) {
   const auto argv = ssh_argv({lab.machines[0],
                               lab.access,
                               "/h/known_hosts",
-                              Tunnel{"/opt/it's/hlid-node", "/h", "asgard"},
+                              Tunnel{"/opt/it's/hlid-node", "/h", "asgard"}, {},
                               {"id", "-u"}});
   const auto text = join(argv, "|");
   EXPECT_NE(text.find("StrictHostKeyChecking=yes"), std::string::npos);
@@ -71,7 +71,7 @@ TEST(Ssh, IsStrictAndTunnelsThroughTheNode) {
       << text;
   EXPECT_TRUE(text.ends_with("|10.10.10.101|--|id|-u"));
   EXPECT_EQ(proxy_word("50%"), "'50%%'");
-  const auto direct = ssh_argv({lab.machines[0], lab.access, "/h/known_hosts", std::nullopt, {}});
+  const auto direct = ssh_argv({lab.machines[0], lab.access, "/h/known_hosts", std::nullopt, {}, {}});
   EXPECT_EQ(direct.back(), "10.10.10.101");
   EXPECT_EQ(join(direct, "|").find("ProxyCommand"), std::string::npos);
 }
