@@ -70,7 +70,8 @@ Exit run_plan(LabSession& session, const plan::Plan& plan, apply::Journal& journ
   apply::Outcome outcome;
   {
     const auto progress = make_progress(style_for(options.json), plan);
-    outcome = apply::Executor(plan, *runner, *progress, journal, widths_for(plan, session.emulated())).run(stop);
+    outcome =
+        apply::Executor(plan, *runner, *progress, journal, widths_for(plan, session.emulated())).run(stop);
   }
   const auto status = status_of(outcome);
   if (options.json)
@@ -96,6 +97,8 @@ StopOnSignal::StopOnSignal() : state_(std::make_unique<State>()) {
 }
 
 StopOnSignal::~StopOnSignal() = default;
-std::stop_token StopOnSignal::token() const { return state_->source.get_token(); }
+std::stop_token StopOnSignal::token() const {
+  return state_->source.get_token();
+}
 
 }  // namespace hlid::cli

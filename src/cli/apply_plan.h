@@ -23,7 +23,8 @@ void check_refusals(const plan::Plan& plan);
 Exit run_plan(LabSession& session, const plan::Plan& plan, apply::Journal& journal, const RunOptions& options,
               std::stop_token stop);
 
-/// SIGINT, SIGTERM and SIGHUP ask for a stop; the second one ends the program at once. Make it before any thread.
+/// SIGINT, SIGTERM and SIGHUP ask for a stop; the second one ends the program at once. Make it before any
+/// thread.
 class StopOnSignal {
  public:
   StopOnSignal();

@@ -76,15 +76,15 @@ std::string fish(const CLI::App& root) {
   std::vector<std::string> names;
   for (const auto* command : children(root)) names.push_back(command->get_name());
   for (const auto* command : children(root)) {
-    out += fmt::format("complete -c hlid -n 'not __fish_seen_subcommand_from {}' -a {} -d {}\n", join(names, " "),
-                       command->get_name(), fish_quoted(command->get_description()));
+    out += fmt::format("complete -c hlid -n 'not __fish_seen_subcommand_from {}' -a {} -d {}\n",
+                       join(names, " "), command->get_name(), fish_quoted(command->get_description()));
     for (const auto* child : children(*command))
-      out += fmt::format("complete -c hlid -n '__fish_seen_subcommand_from {}' -a {} -d {}\n", command->get_name(),
-                         child->get_name(), fish_quoted(child->get_description()));
+      out += fmt::format("complete -c hlid -n '__fish_seen_subcommand_from {}' -a {} -d {}\n",
+                         command->get_name(), child->get_name(), fish_quoted(child->get_description()));
     for (const auto* option : command->get_options())
       for (const auto& name : option->get_lnames())
-        out += fmt::format("complete -c hlid -n '__fish_seen_subcommand_from {}' -l {} -d {}\n", command->get_name(),
-                           name, fish_quoted(option->get_description()));
+        out += fmt::format("complete -c hlid -n '__fish_seen_subcommand_from {}' -l {} -d {}\n",
+                           command->get_name(), name, fish_quoted(option->get_description()));
   }
   return out;
 }
@@ -101,7 +101,9 @@ std::string script(const CLI::App& root, const std::string& shell) {
 void add_completion(CLI::App& app, Chosen& chosen) {
   auto& command = add_command(app, "completion", "completion");
   auto shell = std::make_shared<std::string>();  // shared with the callback
-  command.add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command.add_option("shell", *shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command.callback([&app, &chosen, shell] {
     chosen.action = [&app, shell] {
       print(script(app, *shell));

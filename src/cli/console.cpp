@@ -78,7 +78,8 @@ void join(int machine) {
   }
 }
 
-sys::UniqueFd open_serial(const LabSession& session, const drive::EmbeddedNode& node, const model::Machine& machine) {
+sys::UniqueFd open_serial(const LabSession& session, const drive::EmbeddedNode& node,
+                          const model::Machine& machine) {
   const auto socket = node.folder().serial_socket(machine.vmid.value);
   try {
     return sys::connect_unix(socket);
@@ -93,7 +94,8 @@ Exit console(const ConsoleOptions& options) {
   LabSession session(read_lab_file(options.file).lab);
   const auto& machine = find_machine(session.lab(), options.name);
   if (!session.node())
-    throw Error(Errc::unsupported, "the console of a Proxmox VE's machine is not reachable through its API alone")
+    throw Error(Errc::unsupported,
+                "the console of a Proxmox VE's machine is not reachable through its API alone")
         .with_hint(fmt::format("on {}: qm terminal {}", machine.node, machine.vmid.value));
   const auto serial = open_serial(session, *session.node(), machine);
   print_error("connected to " + machine.name + "; Ctrl-] quits, Enter wakes it");

@@ -28,8 +28,9 @@ void confirm(const plan::Plan& plan, const std::string& lab, bool yes) {
 std::vector<std::string> full_names(const model::Homelab& lab, const std::vector<std::string>& names) {
   std::vector<std::string> full;
   for (const auto& name : names) {
-    const auto known = std::any_of(lab.machines.begin(), lab.machines.end(),
-                                   [&](const auto& machine) { return machine.name == lab.name + "-" + name; });
+    const auto known = std::any_of(lab.machines.begin(), lab.machines.end(), [&](const auto& machine) {
+      return machine.name == lab.name + "-" + name;
+    });
     full.push_back(known ? lab.name + "-" + name : name);
   }
   return full;

@@ -21,9 +21,12 @@ struct DoctorOptions {
 
 const char* word_for(Check::State state) {
   switch (state) {
-    case Check::State::ok: return "ok";
-    case Check::State::warning: return "warning";
-    case Check::State::failed: return "failed";
+    case Check::State::ok:
+      return "ok";
+    case Check::State::warning:
+      return "warning";
+    case Check::State::failed:
+      return "failed";
   }
   return "?";
 }
@@ -63,8 +66,10 @@ void show(const std::vector<Check>& checks, bool json) {
   if (json) {
     json::array list;
     for (const auto& check : checks)
-      list.push_back(json::object{
-          {"name", check.name}, {"state", word_for(check.state)}, {"detail", check.detail}, {"fix", check.fix}});
+      list.push_back(json::object{{"name", check.name},
+                                  {"state", word_for(check.state)},
+                                  {"detail", check.detail},
+                                  {"fix", check.fix}});
     return print_line(to_text(json::object{{"checks", list}}));
   }
   for (const auto& check : checks) {
@@ -79,7 +84,8 @@ Exit doctor(const DoctorOptions& options) {
   sys::PosixProcessRunner processes;
   std::vector<Check> checks;
   if (!is_about_a_server(options)) checks = drive::check_this_machine(processes, sys::hlid_home());
-  if (options.named || std::filesystem::exists(options.file)) check_lab(options.file, checks, signals.token());
+  if (options.named || std::filesystem::exists(options.file))
+    check_lab(options.file, checks, signals.token());
   show(checks, options.json);
   const bool sick = std::any_of(checks.begin(), checks.end(),
                                 [](const Check& check) { return check.state == Check::State::failed; });

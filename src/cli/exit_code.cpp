@@ -7,17 +7,22 @@ namespace hlid::cli {
 Exit exit_for(Errc code) {
   switch (code) {
     case Errc::usage:
-    case Errc::spec: return Exit::usage;
-    case Errc::denied: return Exit::denied;
+    case Errc::spec:
+      return Exit::usage;
+    case Errc::denied:
+      return Exit::denied;
     case Errc::precondition:
-    case Errc::conflict: return Exit::precondition;
-    case Errc::interrupted: return Exit::interrupted;
+    case Errc::conflict:
+      return Exit::precondition;
+    case Errc::interrupted:
+      return Exit::interrupted;
     case Errc::failed:
     case Errc::not_found:
     case Errc::timeout:
     case Errc::io:
     case Errc::protocol:
-    case Errc::unsupported: return Exit::failed;
+    case Errc::unsupported:
+      return Exit::failed;
   }
   return Exit::failed;
 }

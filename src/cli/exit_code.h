@@ -7,11 +7,11 @@ namespace hlid::cli {
 enum class Exit {
   done = 0,
   failed = 1,
-  usage = 2,         ///< the command line or the file
-  denied = 3,        ///< authentication or privilege
-  precondition = 4,  ///< something needed is missing, or it was not confirmed
-  pending = 5,       ///< `plan --check`: changes are pending
-  interrupted = 130, ///< Ctrl-C, as shells have it (128 + SIGINT)
+  usage = 2,          ///< the command line or the file
+  denied = 3,         ///< authentication or privilege
+  precondition = 4,   ///< something needed is missing, or it was not confirmed
+  pending = 5,        ///< `plan --check`: changes are pending
+  interrupted = 130,  ///< Ctrl-C, as shells have it (128 + SIGINT)
 };
 
 Exit exit_for(Errc code);

@@ -9,7 +9,9 @@
 namespace hlid::cli {
 namespace {
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
 
 Exit list(const std::vector<Section>& codes) {
   for (const auto& code : codes) print_line(fmt::format("{:<24} {}", code.name, first_line(code.text)));
@@ -37,7 +39,8 @@ Exit explain(const std::string& wanted) {
 void add_explain(CLI::App& app, Chosen& chosen) {
   auto& command = add_command(app, "explain", "explain");
   auto code = std::make_shared<std::string>();  // shared with the callback
-  command.add_option("code", *code, "as in brackets after a notice or refusal; none: the list")->type_name("CODE");
+  command.add_option("code", *code, "as in brackets after a notice or refusal; none: the list")
+      ->type_name("CODE");
   command.callback([&chosen, code] { chosen.action = [code] { return explain(*code); }; });
 }
 

@@ -35,6 +35,8 @@ class JsonProgress : public apply::Progress {
 
 }  // namespace
 
-std::unique_ptr<apply::Progress> make_json_progress() { return std::make_unique<JsonProgress>(); }
+std::unique_ptr<apply::Progress> make_json_progress() {
+  return std::make_unique<JsonProgress>();
+}
 
 }  // namespace hlid::cli

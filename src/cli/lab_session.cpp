@@ -21,8 +21,8 @@ Bytes memory_of_this_machine() {
   return {static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE)};
 }
 
-/// Guests of a server are emulated when its processor has no hardware virtualization. A token that may not ask
-/// gets the patience for real ones.
+/// Guests of a server are emulated when its processor has no hardware virtualization. A token that may not
+/// ask gets the patience for real ones.
 bool server_emulates(const pve::Session& session, const std::vector<std::string>& nodes) {
   for (const auto& node : nodes) {
     try {
@@ -52,7 +52,9 @@ void LabSession::leave_out_unset_password() {
   if (reference.text.starts_with("env:") && !secrets_.find(reference)) reference = {};
 }
 
-bool LabSession::is_new_node() const { return node_ && !std::filesystem::exists(node_->folder().client_file()); }
+bool LabSession::is_new_node() const {
+  return node_ && !std::filesystem::exists(node_->folder().client_file());
+}
 
 void LabSession::connect(std::stop_token stop) {
   if (connection_) return;
@@ -75,7 +77,8 @@ pve::Session LabSession::session(std::stop_token stop) {
 
 bool LabSession::emulated() {
   if (!emulated_)
-    emulated_ = node_ ? !drive::acceleration_of_this_machine().kvm : server_emulates(session(), lab_.proxmox.nodes);
+    emulated_ =
+        node_ ? !drive::acceleration_of_this_machine().kvm : server_emulates(session(), lab_.proxmox.nodes);
   return *emulated_;
 }
 
@@ -85,8 +88,13 @@ model::Observed LabSession::new_node() const {
   node.online = true;
   node.cpus = static_cast<int>(std::thread::hardware_concurrency());
   node.memory_total = node.memory_free = memory_of_this_machine();
-  node.storages.push_back(
-      {"local", "dir", {"images", "rootdir", "iso", "vztmpl", "backup", "snippets", "import"}, true, false, {}, {}});
+  node.storages.push_back({"local",
+                           "dir",
+                           {"images", "rootdir", "iso", "vztmpl", "backup", "snippets", "import"},
+                           true,
+                           false,
+                           {},
+                           {}});
   model::Observed there;
   there.embedded = true;
   there.nodes.push_back(std::move(node));

@@ -15,8 +15,8 @@ constexpr const char* kDim = "\x1b[2m";
 constexpr const char* kPlain = "\x1b[0m";
 constexpr const char* kTurning[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
 
-/// A block of lines at the bottom, one for each machine at work, redrawn ten times a second. A machine that is
-/// done leaves the block and its ticked line stays above it.
+/// A block of lines at the bottom, one for each machine at work, redrawn ten times a second. A machine that
+/// is done leaves the block and its ticked line stays above it.
 class LiveProgress : public apply::Progress {
  public:
   explicit LiveProgress(const plan::Plan& plan)

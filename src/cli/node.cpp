@@ -97,8 +97,8 @@ Exit token(const NodeOptions& options) {
   sys::SystemClock clock;
   const auto client = node_of(options, clock).client();
   if (options.json) {
-    print_line(to_text(
-        json::object{{"endpoint", client.endpoint}, {"token", client.token.reveal()}, {"ca", client.ca_file}}));
+    print_line(to_text(json::object{
+        {"endpoint", client.endpoint}, {"token", client.token.reveal()}, {"ca", client.ca_file}}));
     return Exit::done;
   }
   print_line("endpoint  " + client.endpoint);

@@ -18,8 +18,8 @@ std::string unit_word(const std::string& text) {
 
 }  // namespace
 
-std::string node_unit_text(const std::string& program, const std::filesystem::path& home, const std::string& node,
-                           bool for_system) {
+std::string node_unit_text(const std::string& program, const std::filesystem::path& home,
+                           const std::string& node, bool for_system) {
   return fmt::format(
       "[Unit]\n"
       "Description=Hlidskjalf node {}\n"
@@ -39,7 +39,8 @@ std::string node_unit_text(const std::string& program, const std::filesystem::pa
 
 std::filesystem::path install_node_unit(const drive::EmbeddedNode& node, sys::ProcessRunner& processes) {
   const bool root = ::geteuid() == 0;
-  const std::filesystem::path folder = root ? "/etc/systemd/system" : drive::expand_home("~/.config/systemd/user");
+  const std::filesystem::path folder =
+      root ? "/etc/systemd/system" : drive::expand_home("~/.config/systemd/user");
   const auto name = "hlid-node-" + node.name() + ".service";
   sys::make_folder(folder);
   sys::write_durable(folder / name,

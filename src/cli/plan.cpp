@@ -42,7 +42,8 @@ void add_plan(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<PlanOptions>();  // shared with the callback
   add_file_option(command, options->file);
   command.add_flag("--check", options->check, "end with status 5 when anything is pending");
-  command.add_option("--only", options->only, "one phase")->check(CLI::IsMember({"host", "template", "machines"}));
+  command.add_option("--only", options->only, "one phase")
+      ->check(CLI::IsMember({"host", "template", "machines"}));
   command.add_option("--allow", options->allow, "as if consented: replace=NAME or destroy=NAME");
   command.add_flag("--json", options->json, "the plan as JSON");
   command.callback([&chosen, options] { chosen.action = [options] { return make(*options); }; });

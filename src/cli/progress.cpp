@@ -13,31 +13,49 @@ ProgressStyle style_for(bool json) {
 
 std::unique_ptr<apply::Progress> make_progress(ProgressStyle style, const plan::Plan& plan) {
   switch (style) {
-    case ProgressStyle::live: return make_live_progress(plan);
-    case ProgressStyle::plain: return make_plain_progress(plan);
-    case ProgressStyle::json: return make_json_progress();
+    case ProgressStyle::live:
+      return make_live_progress(plan);
+    case ProgressStyle::plain:
+      return make_plain_progress(plan);
+    case ProgressStyle::json:
+      return make_json_progress();
   }
   return make_plain_progress(plan);
 }
 
 std::string doing(plan::StepKind kind) {
   switch (kind) {
-    case plan::StepKind::create_storage: return "creating";
-    case plan::StepKind::set_network: return "setting the network";
-    case plan::StepKind::build_template: return "building";
-    case plan::StepKind::upload_template: return "uploading";
-    case plan::StepKind::create_template: return "making the template";
-    case plan::StepKind::clone: return "cloning";
-    case plan::StepKind::configure: return "configuring";
-    case plan::StepKind::resize_disk: return "growing the disk";
-    case plan::StepKind::start: return "starting";
-    case plan::StepKind::wait_ready: return "booting";
-    case plan::StepKind::shutdown: return "shutting down";
-    case plan::StepKind::reboot: return "restarting";
-    case plan::StepKind::stop: return "stopping";
+    case plan::StepKind::create_storage:
+      return "creating";
+    case plan::StepKind::set_network:
+      return "setting the network";
+    case plan::StepKind::build_template:
+      return "building";
+    case plan::StepKind::upload_template:
+      return "uploading";
+    case plan::StepKind::create_template:
+      return "making the template";
+    case plan::StepKind::clone:
+      return "cloning";
+    case plan::StepKind::configure:
+      return "configuring";
+    case plan::StepKind::resize_disk:
+      return "growing the disk";
+    case plan::StepKind::start:
+      return "starting";
+    case plan::StepKind::wait_ready:
+      return "booting";
+    case plan::StepKind::shutdown:
+      return "shutting down";
+    case plan::StepKind::reboot:
+      return "restarting";
+    case plan::StepKind::stop:
+      return "stopping";
     case plan::StepKind::destroy:
-    case plan::StepKind::destroy_template: return "removing";
-    case plan::StepKind::unlock: return "unlocking";
+    case plan::StepKind::destroy_template:
+      return "removing";
+    case plan::StepKind::unlock:
+      return "unlocking";
   }
   return {};
 }

@@ -33,7 +33,8 @@ void learn_host_key(LabSession& session, const model::Machine& machine) {
   if (session.host_keys().knows(machine.name)) return;
   const pve::VmRef vm{machine.node, machine.vmid};
   if (session.host_keys().learn(session.session(), vm, machine, session.lab().access.ssh_port)) return;
-  throw Error(Errc::precondition, "the host key of {} is not known and its guest agent tells none", machine.name)
+  throw Error(Errc::precondition, "the host key of {} is not known and its guest agent tells none",
+              machine.name)
       .with_hint("hlid status");
 }
 
@@ -41,9 +42,11 @@ Exit ssh(const SshOptions& options, const std::vector<std::string>& command) {
   LabSession session(read_lab_file(options.file).lab);
   const auto& machine = find_machine(session.lab(), options.name);
   learn_host_key(session, machine);
-  drive::SshRequest request{machine, session.lab().access, session.host_keys().file(), {}, identity_files(), command};
+  drive::SshRequest request{machine, session.lab().access, session.host_keys().file(),
+                            {},      identity_files(),     command};
   if (session.node())
-    request.tunnel = drive::Tunnel{drive::find_node_program().string(), session.home(), session.node()->name()};
+    request.tunnel =
+        drive::Tunnel{drive::find_node_program().string(), session.home(), session.node()->name()};
   const auto argv = drive::ssh_argv(request);
   std::vector<char*> words;
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));  // execvp takes no const

@@ -22,7 +22,7 @@ struct StatusOptions {
 
 struct Row {
   const model::Machine* machine = nullptr;
-  std::string state;   ///< absent, foreign, half-made, stopped, running, agent, address, ready
+  std::string state;  ///< absent, foreign, half-made, stopped, running, agent, address, ready
   std::string detail;
   bool ready = false;
 };
@@ -37,10 +37,14 @@ const model::ObservedMachine* find(const model::Observed& there, Vmid vmid) {
 Row row_of_chain(const model::Machine& machine, const drive::ChainState& chain) {
   if (!chain.broken) return {&machine, "ready", "", true};
   switch (*chain.broken) {
-    case drive::Link::running: return {&machine, "stopped", chain.detail, false};
-    case drive::Link::agent: return {&machine, "running", chain.detail, false};
-    case drive::Link::address: return {&machine, "agent", chain.detail, false};
-    case drive::Link::cloud_init: return {&machine, "address", chain.detail, false};
+    case drive::Link::running:
+      return {&machine, "stopped", chain.detail, false};
+    case drive::Link::agent:
+      return {&machine, "running", chain.detail, false};
+    case drive::Link::address:
+      return {&machine, "agent", chain.detail, false};
+    case drive::Link::cloud_init:
+      return {&machine, "address", chain.detail, false};
   }
   return {&machine, "unknown", chain.detail, false};
 }
@@ -49,11 +53,14 @@ Row row_of(const pve::Session& session, const model::Homelab& lab, const model::
            const model::Observed& there, const std::set<std::string>& unfinished) {
   const auto* found = find(there, machine.vmid);
   switch (plan::standing_of(lab, machine, found, unfinished)) {
-    case plan::Standing::absent: return {&machine, "absent", "", false};
-    case plan::Standing::half_made: return {&machine, "half-made", "an earlier run was interrupted", false};
+    case plan::Standing::absent:
+      return {&machine, "absent", "", false};
+    case plan::Standing::half_made:
+      return {&machine, "half-made", "an earlier run was interrupted", false};
     case plan::Standing::foreign:
       return {&machine, "foreign", "this VMID is somebody else's: " + (found ? found->name : ""), false};
-    case plan::Standing::ours: break;
+    case plan::Standing::ours:
+      break;
   }
   return row_of_chain(machine, drive::probe(session, {found->node, machine.vmid}, machine));
 }
@@ -77,11 +84,12 @@ std::vector<Row> look(LabSession& session, std::stop_token stop) {
 void print_table(const std::vector<Row>& rows) {
   std::size_t width = 4;
   for (const auto& row : rows) width = std::max(width, row.machine->name.size());
-  print_line(fmt::format("{:<{}}  {:>9}  {:<10}  {:<15}  {:<9}  {}", "NAME", width, "VMID", "NODE", "ADDRESS", "STATE", ""));
+  print_line(fmt::format("{:<{}}  {:>9}  {:<10}  {:<15}  {:<9}  {}", "NAME", width, "VMID", "NODE", "ADDRESS",
+                         "STATE", ""));
   for (const auto& row : rows)
     print_line(fmt::format("{:<{}}  {:>9}  {:<10}  {:<15}  {:<9}  {}", row.machine->name, width,
-                           row.machine->vmid.value, row.machine->node, to_string(row.machine->address.address),
-                           row.state, row.detail));
+                           row.machine->vmid.value, row.machine->node,
+                           to_string(row.machine->address.address), row.state, row.detail));
 }
 
 void print_json(const std::vector<Row>& rows) {

@@ -13,7 +13,7 @@ struct SubjectState {
   std::size_t left = 0;  ///< steps that have not ended
   bool begun = false;
   bool failed = false;
-  bool told = false;     ///< its last line was printed
+  bool told = false;  ///< its last line was printed
   std::string phase;
   std::chrono::steady_clock::time_point since;
 };

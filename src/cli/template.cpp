@@ -46,7 +46,8 @@ Exit build(const TemplateOptions& options) {
   if (options.json)
     print_line(to_text(json::object{{"key", key}, {"disk", disk.string()}}));
   else
-    print_line(fmt::format("template {} is ready after {}: {}", key.substr(0, 16), elapsed_text(took), disk.string()));
+    print_line(fmt::format("template {} is ready after {}: {}", key.substr(0, 16), elapsed_text(took),
+                           disk.string()));
   return Exit::done;
 }
 
@@ -56,7 +57,9 @@ std::string key_if_there(const std::string& file) {
   return LabSession(read_lab_file(file).lab).image().key();
 }
 
-templates::Cache cache() { return templates::Cache(drive::template_cache(sys::hlid_home())); }
+templates::Cache cache() {
+  return templates::Cache(drive::template_cache(sys::hlid_home()));
+}
 
 Exit list(const TemplateOptions& options) {
   const auto entries = cache().list();
@@ -89,7 +92,8 @@ void add_template(CLI::App& app, Chosen& chosen) {
   auto& group = add_command(app, "template", "template");
   group.require_subcommand(1);
   auto options = std::make_shared<TemplateOptions>();  // shared with the callbacks
-  const auto add = [&](const char* name, const char* about, Exit (*act)(const TemplateOptions&)) -> CLI::App& {
+  const auto add = [&](const char* name, const char* about,
+                       Exit (*act)(const TemplateOptions&)) -> CLI::App& {
     auto* command = group.add_subcommand(name, about);
     add_file_option(*command, options->file);
     command->callback([&chosen, options, act] { chosen.action = [options, act] { return act(*options); }; });

@@ -13,8 +13,12 @@
 
 namespace hlid::cli {
 
-bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
-bool input_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
+bool output_is_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1;
+}
+bool input_is_terminal() {
+  return ::isatty(STDIN_FILENO) == 1;
+}
 
 bool wants_colour() {
   const char* term = std::getenv("TERM");
@@ -33,7 +37,9 @@ void print(const std::string& text) {
   std::fflush(stdout);
 }
 
-void print_line(const std::string& text) { print(text + "\n"); }
+void print_line(const std::string& text) {
+  print(text + "\n");
+}
 
 void print_error(const std::string& text) {
   std::fflush(stdout);

@@ -10,7 +10,7 @@ bool input_is_terminal();
 bool wants_colour();
 int terminal_width();
 
-void print(const std::string& text);        ///< to standard output, as it is
+void print(const std::string& text);  ///< to standard output, as it is
 void print_line(const std::string& text);
 void print_error(const std::string& text);  ///< a line to standard error
 

@@ -24,7 +24,8 @@ void ask_for_disruptions(const plan::Plan& plan, const UpOptions& options) {
   if (options.yes || plan.worst() < model::Disruption::reboot) return;
   const auto worst = model::to_string(plan.worst());
   if (ask_yes(fmt::format("This plan has steps that {} machines. Go on?", worst))) return;
-  throw Error(Errc::precondition, "nothing was done: the plan has steps that {} machines and nobody confirmed it", worst)
+  throw Error(Errc::precondition,
+              "nothing was done: the plan has steps that {} machines and nobody confirmed it", worst)
       .with_hint("hlid up --yes");
 }
 
@@ -37,9 +38,12 @@ plan::Options plan_options(LabSession& session, const UpOptions& options, const 
 }
 
 void tell_what_next(const model::Homelab& lab, bool nothing_to_do) {
-  print_line(nothing_to_do ? fmt::format("{} is as its file says.", lab.name) : fmt::format("{} is up.", lab.name));
+  print_line(nothing_to_do ? fmt::format("{} is as its file says.", lab.name)
+                           : fmt::format("{} is up.", lab.name));
   if (lab.cluster)
-    print_line("The cluster phase is not part of this version: the machines are ready, nothing is installed on them.");
+    print_line(
+        "The cluster phase is not part of this version: the machines are ready, nothing is installed on "
+        "them.");
   if (lab.machines.empty()) return;
   print_line("Next:");
   print_line("  hlid ssh " + lab.machines.front().name);
@@ -59,7 +63,8 @@ Exit up(const UpOptions& options) {
   check_refusals(plan);
   ask_for_disruptions(plan, options);
   auto status = Exit::done;
-  if (!plan.steps.empty()) status = run_plan(session, plan, journal, {options.yes, options.json}, signals.token());
+  if (!plan.steps.empty())
+    status = run_plan(session, plan, journal, {options.yes, options.json}, signals.token());
   if (status == Exit::done && !options.json) tell_what_next(session.lab(), plan.steps.empty());
   return status;
 }
@@ -71,11 +76,13 @@ void add_up(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<UpOptions>();  // shared with the callback, which outlives this function
   add_file_option(command, options->file);
   command.add_flag("--yes", options->yes, "do not ask; replacing and destroying still need --allow");
-  command.add_option("--only", options->only, "one phase")->check(CLI::IsMember({"host", "template", "machines"}));
+  command.add_option("--only", options->only, "one phase")
+      ->check(CLI::IsMember({"host", "template", "machines"}));
   command.add_option("--allow", options->allow, "consent: replace=NAME or destroy=NAME; may be repeated")
       ->check([](const std::string& text) {
-        return text.starts_with("replace=") || text.starts_with("destroy=") ? std::string()
-                                                                            : "is neither replace=NAME nor destroy=NAME";
+        return text.starts_with("replace=") || text.starts_with("destroy=")
+                   ? std::string()
+                   : "is neither replace=NAME nor destroy=NAME";
       });
   command.add_flag("--json", options->json, "events for programs, one JSON object a line");
   command.callback([&chosen, options] { chosen.action = [options] { return up(*options); }; });

@@ -28,15 +28,30 @@ Check check_privileges(const pve::Session& session, const std::string& release) 
   return {"token", Check::State::failed, "lacks " + join(lacking, " "), pveum_lines(release)};
 }
 
-int major_of(const std::string& release) { return release.empty() ? 8 : release.front() - '0'; }
+int major_of(const std::string& release) {
+  return release.empty() ? 8 : release.front() - '0';
+}
 
 }  // namespace
 
 std::vector<std::string> needed_privileges(const std::string& release) {
-  std::vector<std::string> all{"Datastore.AllocateSpace", "Datastore.AllocateTemplate", "Datastore.Audit", "SDN.Use",
-                               "Sys.Audit", "VM.Allocate", "VM.Audit", "VM.Clone", "VM.Config.CDROM",
-                               "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk", "VM.Config.HWType",
-                               "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"};
+  std::vector<std::string> all{"Datastore.AllocateSpace",
+                               "Datastore.AllocateTemplate",
+                               "Datastore.Audit",
+                               "SDN.Use",
+                               "Sys.Audit",
+                               "VM.Allocate",
+                               "VM.Audit",
+                               "VM.Clone",
+                               "VM.Config.CDROM",
+                               "VM.Config.CPU",
+                               "VM.Config.Cloudinit",
+                               "VM.Config.Disk",
+                               "VM.Config.HWType",
+                               "VM.Config.Memory",
+                               "VM.Config.Network",
+                               "VM.Config.Options",
+                               "VM.PowerMgmt"};
   if (major_of(release) >= 9) {
     all.insert(all.end(), {"VM.GuestAgent.Audit", "VM.GuestAgent.FileRead", "VM.GuestAgent.FileWrite",
                            "VM.GuestAgent.Unrestricted"});
@@ -66,7 +81,8 @@ std::vector<Check> check_server(const pve::Session& session) {
                       error.code() == Errc::denied ? pveum_lines("8") : error.hint()});
     return checks;
   }
-  checks.push_back({"server", Check::State::ok, session.url() + " answers: Proxmox VE " + version.version, ""});
+  checks.push_back(
+      {"server", Check::State::ok, session.url() + " answers: Proxmox VE " + version.version, ""});
   checks.push_back(check_privileges(session, version.release));
   return checks;
 }

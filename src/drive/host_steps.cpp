@@ -24,8 +24,7 @@ void create_storage(const StepScope& scope) {
   if (scope.bench.node_storages.empty())
     throw Error(Errc::precondition, "storage '{}' does not exist on {}", id, scope.step.node)
         .with_hint("create it there, or name another one in the file (proxmox.storage)");
-  pve::create_dir_storage(scope.session, id, (scope.bench.node_storages / id).string(),
-                          contents_of(scope));
+  pve::create_dir_storage(scope.session, id, (scope.bench.node_storages / id).string(), contents_of(scope));
 }
 
 void set_network(const StepScope& scope) {

@@ -59,7 +59,8 @@ TEST(Ssh, IsStrictAndTunnelsThroughTheNode) {
   const auto argv = ssh_argv({lab.machines[0],
                               lab.access,
                               "/h/known_hosts",
-                              Tunnel{"/opt/it's/hlid-node", "/h", "asgard"}, {},
+                              Tunnel{"/opt/it's/hlid-node", "/h", "asgard"},
+                              {},
                               {"id", "-u"}});
   const auto text = join(argv, "|");
   EXPECT_NE(text.find("StrictHostKeyChecking=yes"), std::string::npos);
