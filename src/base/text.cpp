@@ -170,6 +170,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string suggest(std::string_view word, const std::vector<std::string>& candidates) {
+  if (word.size() > 64) return {};  // no slip of the pen, and the distance is quadratic
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3 + 1);
   for (const auto& candidate : candidates) {

@@ -116,7 +116,8 @@ void plan_own_bridge(Draft& draft) {
 void check_bridges(Draft& draft) {
   for (const auto& name : draft.wanted.proxmox.nodes) {
     const auto* node = draft.index.node(name);
-    if (node == nullptr || node->bridges.empty()) continue;  // none to be seen: the token may not look at them
+    if (node == nullptr || node->bridges.empty())
+      continue;  // none to be seen: the token may not look at them
     if (find_bridge(*node, draft.wanted.proxmox.bridge) != nullptr) continue;
     draft.refuse("bridge-missing", draft.wanted.proxmox.bridge,
                  fmt::format("node '{}' has no bridge '{}'", name, draft.wanted.proxmox.bridge),

@@ -117,6 +117,10 @@ class MachinePlanner {
       note_interrupted(machine, "its clone was finished by an earlier run; the rest is done now");
       return complete(machine, there.disk, std::nullopt);
     }
+    // the embedded node clears what a killed clone left when it starts: a lock there is a clone at work, and
+    // the clone step waits for it
+    if (draft_.there.embedded && !there.mark.empty() && has_making_lock(there))
+      return make(machine, "an earlier run's clone is still being made");
     add_removal(draft_, there, Disruption::none, "left half made by an interrupted run");
     make(machine, "made anew after an interrupted run");
   }

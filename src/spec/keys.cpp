@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace hlid::spec {
@@ -40,7 +41,14 @@ void missing_file(const std::string& path, const Position& at, const World& worl
 }
 
 void take_file(const std::string& path, const Position& at, const World& world, Result& result) {
-  const auto text = world.read_file ? world.read_file(path) : std::nullopt;
+  std::optional<std::string> text;
+  try {
+    if (world.read_file) text = world.read_file(path);
+  } catch (const Error& error) {
+    result.diagnostics.error(at, fmt::format("key file '{}': {}", path, error.what()),
+                             "name a .pub file that you may read");
+    return;
+  }
   if (!text) return missing_file(path, at, world, result);
   std::size_t found = 0;
   int number = 0;

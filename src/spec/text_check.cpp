@@ -46,16 +46,21 @@ bool is_forbidden(char c) {
 }
 
 void check_tabs(std::string_view text, const std::string& file, Diagnostics& diagnostics) {
-  std::size_t start = 0;
-  while (start < text.size()) {
+  constexpr int kMostSaid = 20;
+  int said = 0;
+  int number = 0;
+  for (std::size_t start = 0; start < text.size() && said < kMostSaid;) {
+    ++number;
     const auto end = std::min(text.find('\n', start), text.size());
     const auto line = text.substr(start, end - start);
     const auto first = line.find_first_not_of(' ');
     const auto content = line.find_first_not_of(" \t\r");
     const bool blank = content == std::string_view::npos || line[content] == '#';
-    if (!blank && first != std::string_view::npos && line[first] == '\t')
-      diagnostics.error(place_of(text, start + first, file), "a tab in the indentation",
+    if (!blank && line[first] == '\t') {
+      diagnostics.error({file, number, static_cast<int>(first) + 1}, "a tab in the indentation",
                         "YAML is indented with blanks");
+      ++said;
+    }
     start = end + 1;
   }
 }

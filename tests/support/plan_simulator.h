@@ -124,6 +124,10 @@ class Simulator {
   void clone(const plan::Step& step) {
     const auto* source = find(Vmid{std::stoi(step.details.at("source"))});
     require(source != nullptr && source->is_template, "clone of no template");
+    if (auto* begun = find(step.vmid); begun != nullptr && begun->lock == "clone" && !begun->mark.empty()) {
+      begun->lock.clear();  // the step waits for the clone that is at work
+      return;
+    }
     const auto disk = source->disk;
     const auto tags = source->tags;
     auto& made = insert(step);

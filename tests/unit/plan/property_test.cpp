@@ -112,7 +112,7 @@ RC_GTEST_PROP(Law, EveryPrefixThenPlanConverges, ()) {
 /// Killed in the middle of a clone: the guest is there, locked, with or without a name yet.
 RC_GTEST_PROP(Law, ACloneKilledHalfwayIsMadeAnew, ()) {
   const auto lab = any_lab();
-  auto there = test::empty_node();
+  auto there = *rc::gen::arbitrary<bool>() ? test::empty_node() : test::real_host();
   const auto plan = make_plan(lab, there, test::with_key());
   RC_PRE(!lab.machines.empty());
   Simulator simulator(lab, there, test::kTemplateKey);

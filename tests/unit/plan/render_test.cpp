@@ -127,6 +127,14 @@ const Situation kSituations[] = {
        half.power = model::Power::stopped;
        half.lock = "clone";
      }},
+    {"half-made-locked-on-real-proxmox",
+     [](auto&, auto& there, auto&) {
+       there.embedded = false;
+       auto& half = guest(there, 1002);
+       half.uuid = "00000000-0000-4000-8000-000000000000";
+       half.power = model::Power::stopped;
+       half.lock = "clone";
+     }},
     {"half-made-cloned",
      [](auto&, auto& there, auto&) {
        auto& half = guest(there, 1002);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "support/spec_world.h"
 #include "sys/files.h"
@@ -134,6 +135,16 @@ TEST(Keys, ElsewhereAreNeverMade) {
       read_text(kHead + "access: {authorized_keys: [file:/etc/keys.pub]}\nmachines: [{group: a}]\n", world);
   EXPECT_FALSE(result.ok());
   EXPECT_TRUE(result.missing_keys.empty());
+}
+
+TEST(Keys, ThatCannotBeReadAreAnErrorWithTheReason) {
+  World world = test::spec_world();
+  world.read_file = [](const std::string& path) -> std::optional<std::string> {
+    throw Error(Errc::io, "cannot read '{}': permission denied", path);
+  };
+  const Result result = read_text(kHead + "machines: [{group: a}]\n", world);
+  EXPECT_FALSE(result.ok());
+  EXPECT_TRUE(contains(result.diagnostics.render(), "permission denied"));
 }
 
 TEST(ConsolePassword, OfAnUnsetVariableIsNoneWithAWarning) {
