@@ -15,13 +15,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+void remove_folder(sys::ProcessRunner& runner, const Sandbox& sandbox, const fs::path& path) {
+  if (!fs::exists(path)) return;
+  const auto result = runner.run({.argv = sandbox.inside({"rm", "-rf", "--one-file-system", path.string()})});
+  if (!result.ok()) log::debug("cannot remove '{}': {}", path.string(), result.describe());
+}
+
 /// The folder of one build: root/ early/ disk.raw, and entry/ which becomes the cache's. Files in root/
 /// belong to the image's users, so it is removed from inside the sandbox.
 class WorkFolder {
  public:
   WorkFolder(sys::ProcessRunner& runner, const Sandbox& sandbox, fs::path path)
       : runner_(runner), sandbox_(sandbox), path_(std::move(path)) {
-    remove();  // what a killed build left
+    remove();  // what a build of the same that was killed left
     sys::make_folder(path_, 0700);
     for (const auto* part : {"root", "early", "entry"}) sys::make_folder(path_ / part, 0755);
   }
@@ -36,12 +42,7 @@ class WorkFolder {
   const fs::path& path() const { return path_; }
 
  private:
-  void remove() const {
-    if (!fs::exists(path_)) return;
-    const auto result =
-        runner_.run({.argv = sandbox_.inside({"rm", "-rf", "--one-file-system", path_.string()})});
-    if (!result.ok()) log::debug("cannot remove '{}': {}", path_.string(), result.describe());
-  }
+  void remove() const { remove_folder(runner_, sandbox_, path_); }
 
   sys::ProcessRunner& runner_;
   const Sandbox& sandbox_;
@@ -88,7 +89,7 @@ Built Builder::build(const BuildRequest& request, const std::function<void(const
 
 CacheEntry Builder::take(const BuildRequest& request, const std::string& key,
                          const std::function<void(const std::string&)>& progress, std::stop_token stop) {
-  const auto sandbox = Sandbox::for_self();
+  const auto sandbox = Sandbox::none();
   const WorkFolder work(runner_, sandbox, cache_.work_folder(key));
   progress("packing the disk");
   const image::QemuImg tool(runner_);
@@ -111,12 +112,18 @@ CacheEntry Builder::take(const BuildRequest& request, const std::string& key,
                                        .built_at = clock_.unix_seconds()});
 }
 
+std::vector<CacheEntry> Builder::prune(const std::set<std::string>& keep) {
+  for (const auto& folder : cache_.leftovers()) remove_folder(runner_, Sandbox::for_self(), folder);
+  return cache_.prune(keep);
+}
+
 CacheEntry Builder::make(const BuildRequest& request, const std::string& key,
                          const std::function<void(const std::string&)>& progress, std::stop_token stop) {
   const auto& release = find_release(request.image.os);
   const auto layout = layout_of(request.image.disk);
   const auto ids = disk_ids(key);
   const auto sandbox = Sandbox::for_self();
+  for (const auto& folder : cache_.leftovers()) remove_folder(runner_, sandbox, folder);
   const WorkFolder work(runner_, sandbox, cache_.work_folder(key));
 
   const auto early = early_files(release);

@@ -33,7 +33,9 @@ class Builder {
   Built build(const BuildRequest& request, const std::function<void(const std::string&)>& progress,
               std::stop_token stop = {});
 
-  Cache& cache() { return cache_; }
+  std::vector<CacheEntry> list() const { return cache_.list(); }
+  /// Removes what is not in `keep`, and the files of builds that were killed. Says which entries went.
+  std::vector<CacheEntry> prune(const std::set<std::string>& keep);
 
  private:
   /// A ready image, packed as a built one.

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr int kMetaVersion = 1;
 constexpr std::size_t kKeyLength = 64;
+constexpr std::string_view kWorkPrefix = "work-";
 
 json::object to_json(const CacheEntry& entry) {
   return {{"version", kMetaVersion},
@@ -92,10 +93,23 @@ std::vector<CacheEntry> Cache::prune(const std::set<std::string>& keep) {
     if (!lock) continue;
     fs::remove(entry_folder(entry.key) / "meta.json");  // first: from now on it is no entry
     fs::remove_all(entry_folder(entry.key));
-    fs::remove(lock_file(entry.key));
     removed.push_back(entry);
   }
   return removed;
+}
+
+std::vector<fs::path> Cache::leftovers() const {
+  std::vector<fs::path> found;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder_, none))
+    if (const auto name = entry.path().filename().string();
+        name.starts_with(kWorkPrefix) && sys::FileLock::try_lock(lock_file(name.substr(kWorkPrefix.size()))))
+      found.push_back(entry.path());
+  return found;
+}
+
+fs::path Cache::work_folder(const std::string& key) const {
+  return folder_ / (std::string(kWorkPrefix) + key);
 }
 
 sys::FileLock Cache::lock(const std::string& key, sys::Clock& clock, const std::function<void()>& waiting,

@@ -37,14 +37,16 @@ class Cache {
 
   std::optional<CacheEntry> find(const std::string& key) const;
   std::vector<CacheEntry> list() const;  ///< youngest first
-  /// Removes every entry whose key is not in `keep` and no build works on, and leftovers; says what went.
+  /// Removes every entry whose key is not in `keep` and no build works on; says what went.
   std::vector<CacheEntry> prune(const std::set<std::string>& keep);
 
   /// Holds the key against other builds, of other processes too. `waiting` is called once if somebody else
   /// has it. Throws Error(interrupted) on a stop request.
   sys::FileLock lock(const std::string& key, sys::Clock& clock, const std::function<void()>& waiting,
                      std::stop_token stop) const;
-  std::filesystem::path work_folder(const std::string& key) const { return folder_ / ("work-" + key); }
+  std::filesystem::path work_folder(const std::string& key) const;
+  /// Work folders of builds that were killed.
+  std::vector<std::filesystem::path> leftovers() const;
   /// Writes `entry`'s meta.json beside its disk in `made` and gives the folder its place.
   CacheEntry publish(const std::filesystem::path& made, CacheEntry entry);
 

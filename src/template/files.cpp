@@ -18,8 +18,8 @@ preserve_hostname: false
 # RSA keys take long to make on an emulated processor, and nothing of today needs them.
 ssh_genkeytypes: [ed25519, ecdsa]
 ssh_deletekeys: true
-no_ssh_fingerprints: true
-ssh: {{emit_keys_to_console: false}}
+# The template's own stays.
+locale: false
 apt: {{preserve_sources_list: true}}
 growpart: {{mode: auto, devices: ["/"]}}
 resize_rootfs: true

@@ -16,6 +16,8 @@ class Sandbox {
   /// `uid`: who we are. Throws Error(precondition) when an ordinary user has no subordinate ids (subuid(5)).
   static Sandbox for_user(unsigned uid, const std::string& subuid_file = "/etc/subuid");
   static Sandbox for_self();
+  /// No namespace at all, for files that are just ours.
+  static Sandbox none() { return Sandbox({}); }
 
   const std::vector<std::string>& prefix() const { return prefix_; }
   std::vector<std::string> inside(std::vector<std::string> argv) const;
