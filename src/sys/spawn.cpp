@@ -99,6 +99,11 @@ void add_actions(posix_spawn_file_actions_t& actions, const SpawnOptions& option
       posix_spawn_file_actions_adddup2(&actions, ours, theirs);
     }
   }
+  // Not every library opens its descriptors close-on-exec (Asio's sockets are not): a machine that inherited
+  // the API's listening socket would keep the port from the next daemon.
+  int last = STDERR_FILENO;
+  for (const auto& [ours, theirs] : options.fds) last = std::max(last, theirs);
+  posix_spawn_file_actions_addclosefrom_np(&actions, last + 1);
 }
 
 }  // namespace

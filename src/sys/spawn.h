@@ -15,8 +15,8 @@ struct SpawnOptions {
   bool new_session = false;
 };
 
-/// posix_spawnp: default signal dispositions, empty signal mask, only the listed descriptors (all others of
-/// ours are close-on-exec). Returns 0 or errno.
+/// posix_spawnp: default signal dispositions, empty signal mask, only the listed descriptors and the
+/// standard ones. Returns 0 or errno.
 int spawn(const std::vector<std::string>& argv, const SpawnOptions& options, pid_t* pid);
 
 }  // namespace hlid::sys

@@ -1,5 +1,7 @@
 #include "sys/process.h"
+#include "sys/unique_fd.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -58,13 +60,16 @@ TEST(Process, AStopRequestEndsIt) {
 
 TEST(Process, OutputBeyondTheLimitIsDropped) {
   PosixProcessRunner runner;
-  EXPECT_EQ(runner.run({.argv = {"head", "-c", "100000", "/dev/zero"}, .output_limit = 10}).output.size(), 10U);
+  EXPECT_EQ(runner.run({.argv = {"head", "-c", "100000", "/dev/zero"}, .output_limit = 10}).output.size(),
+            10U);
 }
 
 TEST(Process, LinesComeOneByOne) {
   PosixProcessRunner runner;
   std::vector<std::string> lines;
-  runner.run({.argv = {"printf", "a\\nb\\nc"}, .on_line = [&](const auto& l) { lines.push_back(l); }, .lines_of_output = true});
+  runner.run({.argv = {"printf", "a\\nb\\nc"},
+              .on_line = [&](const auto& l) { lines.push_back(l); },
+              .lines_of_output = true});
   EXPECT_EQ(lines, (std::vector<std::string>{"a", "b", "c"}));
 }
 
@@ -90,6 +95,13 @@ TEST(Random, MakesVersion4Uuids) {
   EXPECT_EQ(uuid[14], '4');
   EXPECT_NE(uuid, random.uuid().text);
   EXPECT_LT(random.number(3), 3U);
+}
+
+TEST(ProcessRunner, ChildrenInheritNoDescriptorOfOurs) {
+  const UniqueFd careless(::open("/dev/null", O_RDONLY));  // without O_CLOEXEC, as some libraries do
+  PosixProcessRunner runner;
+  const auto result = runner.run({.argv = {"readlink", "/proc/self/fd/" + std::to_string(careless.get())}});
+  EXPECT_EQ(result.output, "");
 }
 
 }  // namespace
