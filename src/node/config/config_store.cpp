@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <set>
 
 #include "sys/files.h"
 #include "sys/hash.h"
@@ -135,33 +136,44 @@ void ConfigStore::reload(Vmid vmid) const {
 }
 
 VmLock ConfigStore::lock(Vmid vmid, std::stop_token stop, const std::function<void()>& on_wait) {
-  return lock(vmid, options_.lock_wait, std::move(stop), on_wait);
+  return acquire(vmid, false, options_.lock_wait, std::move(stop), on_wait);
 }
 
 VmLock ConfigStore::lock(Vmid vmid, std::chrono::milliseconds wait, std::stop_token stop,
                          const std::function<void()>& on_wait) {
+  return acquire(vmid, false, wait, std::move(stop), on_wait);
+}
+
+VmLock ConfigStore::lock_shared(Vmid vmid, std::stop_token stop) {
+  return acquire(vmid, true, options_.lock_wait, std::move(stop), {});
+}
+
+VmLock ConfigStore::acquire(Vmid vmid, bool shared, std::chrono::milliseconds wait, std::stop_token stop,
+                            const std::function<void()>& on_wait) {
   std::unique_lock guard(lock_mutex_);
-  if (locked_.count(vmid) != 0) {
-    if (on_wait) {
-      guard.unlock();
-      on_wait();
-      guard.lock();
-    }
-    const auto free = [this, vmid] { return locked_.count(vmid) == 0; };
-    if (!unlocked_.wait_for(guard, stop, wait, free)) {
-      if (stop.stop_requested()) throw Error(Errc::interrupted, "received interrupt");
-      throw wire::failure(
-          fmt::format("can't lock file '/var/lock/qemu-server/lock-{}.conf' - got timeout", vmid.value));
-    }
+  const auto free = [this, vmid, shared] {
+    const auto at = locked_.find(vmid);
+    return at == locked_.end() || (shared && at->second > 0);
+  };
+  if (!free() && on_wait) {
+    guard.unlock();
+    on_wait();
+    guard.lock();
   }
-  locked_.insert(vmid);
+  if (!unlocked_.wait_for(guard, stop, wait, free)) {
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "received interrupt");
+    throw wire::failure(fmt::format("can't lock file '/var/lock/qemu-server/lock-{}.conf' - got timeout", vmid.value));
+  }
+  locked_[vmid] += shared ? 1 : -1;
   return VmLock(this, vmid);
 }
 
 void ConfigStore::unlock(Vmid vmid) {
   {
     const std::lock_guard guard(lock_mutex_);
-    locked_.erase(vmid);
+    const auto at = locked_.find(vmid);
+    at->second = at->second > 0 ? at->second - 1 : 0;
+    if (at->second == 0) locked_.erase(at);
   }
   unlocked_.notify_all();
 }

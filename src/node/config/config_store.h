@@ -16,7 +16,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -82,6 +81,9 @@ class ConfigStore {
   VmLock lock(Vmid vmid, std::chrono::milliseconds wait, std::stop_token stop = {},
               const std::function<void()>& on_wait = {});
 
+  /// Several may read (clone from) one machine at once; they exclude, and are excluded by, those that change it.
+  VmLock lock_shared(Vmid vmid, std::stop_token stop = {});
+
   /// Writes a file that must not exist yet. Throws ApiError 500 "… config file already exists" otherwise.
   StoredVmPtr create(const VmLock& lock, const VmConfig& config);
   StoredVmPtr write(const VmLock& lock, const VmConfig& config);
@@ -104,6 +106,8 @@ class ConfigStore {
     StoredVmPtr vm;
   };
 
+  VmLock acquire(Vmid vmid, bool shared, std::chrono::milliseconds wait, std::stop_token stop,
+                 const std::function<void()>& on_wait);
   void unlock(Vmid vmid);
   void refresh() const;          // with table_mutex_ held
   void rescan() const;           // with table_mutex_ held
@@ -120,7 +124,7 @@ class ConfigStore {
 
   std::mutex lock_mutex_;
   std::condition_variable_any unlocked_;
-  std::set<Vmid> locked_;
+  std::map<Vmid, int> locked_;  // -1: exclusively, else by that many who share
 };
 
 }  // namespace hlid::node::config

@@ -107,6 +107,17 @@ TEST_F(ConfigStoreTest, AWaiterGetsTheLockWhenItIsFreed) {
   EXPECT_TRUE(store.lock(k100, std::chrono::seconds(30)));
 }
 
+TEST_F(ConfigStoreTest, ReadersShareAndExcludeWriters) {
+  auto first = store.lock_shared(k100);
+  auto second = store.lock_shared(k100);
+  EXPECT_THROW(store.lock(k100), wire::ApiError);
+  first.release();
+  EXPECT_THROW(store.lock(k100), wire::ApiError);
+  second.release();
+  const auto writer = store.lock(k100);
+  EXPECT_THROW(store.lock_shared(k100), wire::ApiError);
+}
+
 TEST_F(ConfigStoreTest, AStopEndsTheWait) {
   const auto held = store.lock(k100);
   std::stop_source stop;
