@@ -162,7 +162,8 @@ VmLock ConfigStore::acquire(Vmid vmid, bool shared, std::chrono::milliseconds wa
   }
   if (!unlocked_.wait_for(guard, stop, wait, free)) {
     if (stop.stop_requested()) throw Error(Errc::interrupted, "received interrupt");
-    throw wire::failure(fmt::format("can't lock file '/var/lock/qemu-server/lock-{}.conf' - got timeout", vmid.value));
+    throw wire::failure(
+        fmt::format("can't lock file '/var/lock/qemu-server/lock-{}.conf' - got timeout", vmid.value));
   }
   locked_[vmid] += shared ? 1 : -1;
   return VmLock(this, vmid);

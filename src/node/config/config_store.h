@@ -81,7 +81,8 @@ class ConfigStore {
   VmLock lock(Vmid vmid, std::chrono::milliseconds wait, std::stop_token stop = {},
               const std::function<void()>& on_wait = {});
 
-  /// Several may read (clone from) one machine at once; they exclude, and are excluded by, those that change it.
+  /// Several may read (clone from) one machine at once; they exclude, and are excluded by, those that change
+  /// it.
   VmLock lock_shared(Vmid vmid, std::stop_token stop = {});
 
   /// Writes a file that must not exist yet. Throws ApiError 500 "… config file already exists" otherwise.

@@ -40,14 +40,16 @@ Facts facts_of(Vmid vmid, const config::Section& values, const HostDns& dns) {
   if (facts.servers.empty()) facts.servers = dns.servers;
   facts.search_domain = values.get("searchdomain", dns.search_domain);
   // A name with a domain is whole; one without gets the search domain.
-  facts.fqdn = dot != std::string::npos || facts.search_domain.empty() ? name : name + "." + facts.search_domain;
+  facts.fqdn =
+      dot != std::string::npos || facts.search_domain.empty() ? name : name + "." + facts.search_domain;
   facts.ssh_keys = key_lines(values.get("sshkeys"));
   return facts;
 }
 
 std::string user_data(const config::Section& values, const Facts& facts) {
   const std::string user = values.get("ciuser");
-  std::string out = "#cloud-config\nhostname: " + facts.hostname + "\nmanage_etc_hosts: true\nfqdn: " + facts.fqdn + "\n";
+  std::string out =
+      "#cloud-config\nhostname: " + facts.hostname + "\nmanage_etc_hosts: true\nfqdn: " + facts.fqdn + "\n";
   if (!user.empty()) out += "user: " + user + "\n";
   if (user == "root") out += "disable_root: False\n";
   if (const auto* password = values.find("cipassword")) out += "password: " + *password + "\n";
@@ -84,15 +86,17 @@ std::string netmask_of(const std::string& cidr) {
   const auto parsed = parse_cidr(cidr);
   return parsed ? to_string(parsed->netmask()) : std::string();
 }
-std::string address_of(const std::string& cidr) { return cidr.substr(0, cidr.find('/')); }
+std::string address_of(const std::string& cidr) {
+  return cidr.substr(0, cidr.find('/'));
+}
 
 std::string subnets(const IpConfig& ip) {
   std::string out;
   if (ip.ip == "dhcp") {
     out += "      - type: dhcp4\n";
   } else if (!ip.ip.empty()) {
-    out += "      - type: static\n        address: '" + address_of(ip.ip) + "'\n        netmask: '" + netmask_of(ip.ip) +
-           "'\n";
+    out += "      - type: static\n        address: '" + address_of(ip.ip) + "'\n        netmask: '" +
+           netmask_of(ip.ip) + "'\n";
     if (!ip.gw.empty()) out += "        gateway: '" + ip.gw + "'\n";
   }
   if (ip.ip6 == "dhcp") {
@@ -109,8 +113,8 @@ std::string subnets(const IpConfig& ip) {
 std::string network_config(const config::Section& values, const Facts& facts) {
   std::string out = "version: 1\nconfig:\n";
   for (const auto& link : links_of(values)) {
-    out += fmt::format("    - type: physical\n      name: eth{}\n      mac_address: '{}'\n      subnets:\n", link.index,
-                       link.mac);
+    out += fmt::format("    - type: physical\n      name: eth{}\n      mac_address: '{}'\n      subnets:\n",
+                       link.index, link.mac);
     out += subnets(link.ip);
   }
   if (facts.servers.empty() && facts.search_domain.empty()) return out;
@@ -134,16 +138,17 @@ std::string interfaces(const config::Section& values, const Facts& facts) {
     if (link.ip.ip == "dhcp") {
       out += "iface " + name + " inet dhcp\n";
     } else if (!link.ip.ip.empty()) {
-      out += "iface " + name + " inet static\n        address " + address_of(link.ip.ip) + "\n        netmask " +
-             netmask_of(link.ip.ip) + "\n";
+      out += "iface " + name + " inet static\n        address " + address_of(link.ip.ip) +
+             "\n        netmask " + netmask_of(link.ip.ip) + "\n";
       if (!link.ip.gw.empty()) out += "        gateway " + link.ip.gw + "\n";
     }
     if (link.ip.ip6 == "dhcp" || link.ip.ip6 == "auto") {
       out += "iface " + name + " inet6 " + link.ip.ip6 + "\n";
     } else if (!link.ip.ip6.empty()) {
       const auto slash = link.ip.ip6.find('/');
-      out += "iface " + name + " inet6 static\n        address " + link.ip.ip6.substr(0, slash) + "\n        netmask " +
-             (slash == std::string::npos ? "64" : link.ip.ip6.substr(slash + 1)) + "\n";
+      out += "iface " + name + " inet6 static\n        address " + link.ip.ip6.substr(0, slash) +
+             "\n        netmask " + (slash == std::string::npos ? "64" : link.ip.ip6.substr(slash + 1)) +
+             "\n";
       if (!link.ip.gw6.empty()) out += "        gateway " + link.ip.gw6 + "\n";
     }
   }
@@ -163,19 +168,21 @@ std::string opennebula(const config::Section& values, const Facts& facts) {
   for (const auto& link : links_of(values)) {
     const std::string eth = "ETH" + std::to_string(link.index);
     if (!link.ip.ip.empty() && link.ip.ip != "dhcp") {
-      out += eth + "_IP=" + address_of(link.ip.ip) + "\n" + eth + "_MASK=" + netmask_of(link.ip.ip) + "\n" + eth +
-             "_MAC=\n";
+      out += eth + "_IP=" + address_of(link.ip.ip) + "\n" + eth + "_MASK=" + netmask_of(link.ip.ip) + "\n" +
+             eth + "_MAC=\n";
       if (!link.ip.gw.empty()) out += eth + "_GATEWAY=" + link.ip.gw + "\n";
     }
   }
   return out + "NETWORK=YES\n";
 }
 
-std::string instance_id(const std::string& user, const std::string& network) { return sys::sha1_hex(user + network); }
+std::string instance_id(const std::string& user, const std::string& network) {
+  return sys::sha1_hex(user + network);
+}
 
 bool is_key_type(std::string_view type) {
-  return type == "ssh-rsa" || type == "ssh-ed25519" || type == "ssh-dss" || type.rfind("ecdsa-sha2-", 0) == 0 ||
-         type.rfind("sk-", 0) == 0;
+  return type == "ssh-rsa" || type == "ssh-ed25519" || type == "ssh-dss" ||
+         type.rfind("ecdsa-sha2-", 0) == 0 || type.rfind("sk-", 0) == 0;
 }
 
 /// RFC 4253, section 6.6: the blob begins with its own type's name.
@@ -210,7 +217,8 @@ HostDns parse_resolv_conf(std::string_view text) {
 
 IpConfig parse_ipconfig(std::string_view value) {
   const auto options = wire::PropertyString::parse(value);
-  IpConfig ip{options.get_or("ip", ""), options.get_or("gw", ""), options.get_or("ip6", ""), options.get_or("gw6", "")};
+  IpConfig ip{options.get_or("ip", ""), options.get_or("gw", ""), options.get_or("ip6", ""),
+              options.get_or("gw6", "")};
   if (ip.ip.empty() && ip.ip6.empty()) ip.ip = ip.ip6 = "dhcp";
   if (ip.ip == "manual") ip.ip.clear();
   return ip;
@@ -250,7 +258,8 @@ CloudInitDrive cloudinit_drive(Vmid vmid, const config::Section& values, const H
            {"vendor-data", ""}}};
 }
 
-std::string cloudinit_file(Vmid vmid, const config::Section& values, const HostDns& dns, std::string_view type) {
+std::string cloudinit_file(Vmid vmid, const config::Section& values, const HostDns& dns,
+                           std::string_view type) {
   const CloudInitDrive drive = cloudinit_drive(vmid, values, dns);
   const auto file = [&drive](const char* path) {
     const auto at = drive.files.find(path);

@@ -1,7 +1,8 @@
-// What a machine's cloud-init drive holds, byte for byte as Proxmox VE writes it: a pure function of its configuration.
+// What a machine's cloud-init drive holds, byte for byte as Proxmox VE writes it: a pure function of its
+// configuration.
 //
-// Recorded from the real one: tests/golden/cloudinit/. Values are put into YAML unquoted, as Proxmox does; what would
-// break out of a line was refused when the configuration was set.
+// Recorded from the real one: tests/golden/cloudinit/. Values are put into YAML unquoted, as Proxmox does;
+// what would break out of a line was refused when the configuration was set.
 #pragma once
 
 #include <map>
@@ -32,22 +33,24 @@ struct CloudInitDrive {
 CloudInitDrive cloudinit_drive(Vmid vmid, const config::Section& values, const HostDns& dns);
 
 /// Single files as GET cloudinit/dump shows them; `type` is user, network or meta.
-std::string cloudinit_file(Vmid vmid, const config::Section& values, const HostDns& dns, std::string_view type);
+std::string cloudinit_file(Vmid vmid, const config::Section& values, const HostDns& dns,
+                           std::string_view type);
 
-/// Keys that change the drive: ciuser, cipassword, sshkeys, ipconfigN, nameserver, searchdomain, cicustom, citype,
-/// ciupgrade; with `and_hardware` also name and netN, which show in it.
+/// Keys that change the drive: ciuser, cipassword, sshkeys, ipconfigN, nameserver, searchdomain, cicustom,
+/// citype, ciupgrade; with `and_hardware` also name and netN, which show in it.
 bool is_cloudinit_key(std::string_view key, bool and_hardware = false);
 
 /// "ip=10.0.0.5/24,gw=10.0.0.1" of ipconfigN; an absent or empty value means DHCP for both families.
 struct IpConfig {
-  std::string ip;   // CIDR, "dhcp", "manual" or ""
+  std::string ip;  // CIDR, "dhcp", "manual" or ""
   std::string gw;
   std::string ip6;  // CIDR, "dhcp", "auto" or ""
   std::string gw6;
 };
 IpConfig parse_ipconfig(std::string_view value);
 
-/// Throws ApiError 500 "SSH public key validation error" unless every line of the percent-encoded list is a key.
+/// Throws ApiError 500 "SSH public key validation error" unless every line of the percent-encoded list is a
+/// key.
 void check_ssh_keys(const std::string& encoded);
 
 }  // namespace hlid::node::vm

@@ -45,6 +45,8 @@ struct HostFacts;
 
 namespace hlid::node::vm {
 
+class Core;
+
 /// Parameters of one API call by name; a list is joined as the API joins it.
 using Params = std::map<std::string, std::string, std::less<>>;
 
@@ -158,8 +160,6 @@ class Machines {
 
   /// The unix socket of a serial port or of VNC of a running machine (for consoles); empty when it has none.
   std::filesystem::path console_socket(Vmid vmid, std::string_view device) const;
-
-  struct Core;
 
  private:
   std::unique_ptr<Core> core_;

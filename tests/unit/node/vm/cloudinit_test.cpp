@@ -61,7 +61,8 @@ TEST(CloudInit, AnyChangeIsANewInstance) {
 }
 
 TEST(CloudInit, HostsResolver) {
-  const HostDns dns = parse_resolv_conf("# c\nnameserver 1.1.1.1\nsearch lab.example x\nnameserver ::1\noptions a\n");
+  const HostDns dns =
+      parse_resolv_conf("# c\nnameserver 1.1.1.1\nsearch lab.example x\nnameserver ::1\noptions a\n");
   EXPECT_EQ(dns.servers, (std::vector<std::string>{"1.1.1.1", "::1"}));
   EXPECT_EQ(dns.search_domain, "lab.example");
 }

@@ -1,0 +1,64 @@
+// What the verbs of machines share. Internal to this module; each verb is in its own file.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "node/config/config_store.h"
+#include "node/network/network.h"
+#include "node/qemu/devices.h"
+#include "node/qemu/host_facts.h"
+#include "node/storage/storages.h"
+#include "node/task/tasks.h"
+#include "node/vm/cloudinit.h"
+#include "node/vm/machines.h"
+#include "node/vm/runtime.h"
+#include "sys/clock.h"
+#include "sys/entropy.h"
+#include "sys/process.h"
+
+namespace hlid::node::vm {
+
+using config::Section;
+using config::StoredVmPtr;
+using config::VmConfig;
+using config::VmLock;
+using task::TaskContext;
+
+class Core {
+ public:
+  explicit Core(Parts given);
+
+  Parts parts;
+  Runtime runtime;
+
+  config::ConfigStore& configs() const { return parts.configs; }
+
+  /// A task for one machine.
+  wire::Upid task(const char* type, Vmid vmid, const Caller& caller, task::Work work) const;
+  /// The config lock; a wait is logged as Proxmox does ("trying to acquire lock...", " OK").
+  VmLock lock(Vmid vmid, TaskContext& context) const;
+  HostDns dns() const;
+  /// Tells the network every machine's name and address. What it cannot do is logged: names are a comfort.
+  void publish_hosts() const;
+  /// Throws ApiError 500 "VM 100 not running".
+  RunningVmPtr require_running(Vmid vmid) const;
+  bool is_running(Vmid vmid) const { return runtime.find(vmid) != nullptr; }
+
+ private:
+  void on_end(Vmid vmid, bool crashed) const;
+};
+
+/// Throws ApiError 500 "VM is locked (backup)".
+void check_unlocked(const Section& values);
+bool is_template(const Section& values);
+bool flag(const Params& params, std::string_view key, bool fallback = false);
+long long number(const Params& params, std::string_view key, long long fallback);
+std::string text(const Params& params, std::string_view key, std::string_view fallback = {});
+/// Throws ApiError 500 "checksum mismatch (file change by other user?)" when `digest` is given and another.
+void check_digest(const Params& params, const config::StoredVm& vm);
+/// Runs `work`, turning an Error that is no ApiError into one with the same text.
+void as_api_error(const std::function<void()>& work);
+
+}  // namespace hlid::node::vm

@@ -1,0 +1,18 @@
+// Starting and ending machines, as other verbs use it. Internal to this module.
+#pragma once
+
+#include "node/vm/core.h"
+
+namespace hlid::node::vm {
+
+/// The whole of qmstart. Takes the config lock unless the caller holds it and passes it.
+void start_machine(Core& core, Vmid vmid, const Params& params, TaskContext& context);
+void start_locked(Core& core, const VmLock& lock, const Params& params, TaskContext& context);
+
+enum class Gone { yes, no };
+/// Asks the guest, by agent or ACPI, and waits. `no` when it did not follow in time.
+Gone shut_down(Core& core, const RunningVmPtr& vm, std::chrono::milliseconds timeout, TaskContext& context);
+/// Ends QEMU: `quit`, then SIGTERM, then SIGKILL.
+void end_qemu(Core& core, const RunningVmPtr& vm, TaskContext& context);
+
+}  // namespace hlid::node::vm

@@ -1,0 +1,104 @@
+#include "node/vm/repair.h"
+
+#include "base/log.h"
+#include "node/vm/disks.h"
+#include "wire/api_error.h"
+
+namespace hlid::node::vm {
+namespace {
+
+/// The base-… twin of a volume: "local:110/vm-110-disk-0.qcow2" -> "local:110/base-110-disk-0.qcow2".
+wire::VolumeId base_twin(wire::VolumeId volume) {
+  const auto slash = volume.name.rfind('/');
+  const std::size_t at = slash == std::string::npos ? 0 : slash + 1;
+  if (volume.name.compare(at, 3, "vm-") == 0) volume.name.replace(at, 3, "base-");
+  return volume;
+}
+
+bool has_disk(const qemu::Drive& drive) {
+  return !drive.is_cdrom() && request_of(drive) == DriveRequest::existing;
+}
+
+void remove_owned_volumes(const Core& core, Vmid vmid) {
+  for (const auto& on : core.parts.storages.all()) {
+    if (!on->enabled() || !on->holds("images")) continue;
+    for (const auto& info : on->list("images", vmid)) on->remove(info.id);
+  }
+}
+
+void repair_one(Core& core, const config::StoredVm& vm) {
+  const std::string kind = vm.config.get("lock");
+  const bool half_made = kind == "create" || kind == "clone";
+  if (!half_made && kind != "destroyed" && !is_template(vm.config.main)) return;
+  const VmLock lock = core.configs().lock(vm.vmid);
+  if (half_made || kind == "destroyed") {
+    log::info("machine {} was left half {}: removing what there is of it", vm.vmid.value,
+              half_made ? "made" : "destroyed");
+    finish_removal(core, lock, true);
+  } else {
+    finish_template(core, lock);
+  }
+}
+
+}  // namespace
+
+void finish_template(Core& core, const VmLock& lock) {
+  VmConfig config = core.configs().require(lock.vmid())->config;
+  const Section values = config.main;
+  for (const auto& [key, value] : values) {
+    if (!qemu::is_disk_key(key)) continue;
+    auto drive = qemu::parse_drive(key, value);
+    if (!has_disk(drive)) continue;
+    const auto [on, volume] = core.parts.storages.resolve(drive.volume);
+    if (on->is_base(volume)) continue;
+    const auto twin = base_twin(volume);
+    const bool renamed = !on->exists(volume) && on->exists(twin);
+    drive.options.set("file", to_string(renamed ? twin : on->make_base(volume)));
+    config.main.set(key, drive.print());
+    core.configs().write(lock, config);
+  }
+}
+
+void refuse_used_bases(const Core& core, Vmid vmid, const VmConfig& config) {
+  if (!is_template(config.main)) return;
+  for (const auto& other : core.configs().all()) {
+    if (other->vmid == vmid) continue;
+    for (const auto& volume : volumes_of(other->config)) {
+      const auto id = wire::parse_volume_id(volume);
+      const auto slash = id ? id->name.rfind('/') : std::string::npos;
+      if (slash == std::string::npos) continue;
+      for (const auto& own : volumes_of(config)) {
+        const auto base = wire::parse_volume_id(own);
+        if (base && base->storage == id->storage && id->name.rfind(base->name + "/", 0) == 0) {
+          throw wire::failure(fmt::format("base volume '{}' is still in use by linked cloned", base->name));
+        }
+      }
+    }
+  }
+}
+
+void finish_removal(Core& core, const VmLock& lock, bool all) {
+  const auto vm = core.configs().require(lock.vmid());
+  for (const auto& volume : volumes_of(vm->config)) {
+    try {
+      release_volume(core, lock.vmid(), volume);
+    } catch (const Error& error) {
+      if (!all) throw;
+      log::warn("machine {}: {}", lock.vmid().value, error.what());
+    }
+  }
+  if (all) remove_owned_volumes(core, lock.vmid());
+  core.configs().remove(lock);
+}
+
+void repair_all(Core& core) {
+  for (const auto& vm : core.configs().all()) {
+    try {
+      repair_one(core, *vm);
+    } catch (const Error& error) {
+      log::warn("machine {} cannot be repaired: {}", vm->vmid.value, error.what());
+    }
+  }
+}
+
+}  // namespace hlid::node::vm

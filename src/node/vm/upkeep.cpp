@@ -1,0 +1,121 @@
+// Resize, template conversion and removal.
+#include "base/text.h"
+#include "node/vm/config_rules.h"
+#include "node/vm/disks.h"
+#include "node/vm/repair.h"
+#include "wire/api_error.h"
+#include "wire/size.h"
+
+namespace hlid::node::vm {
+namespace {
+
+/// "+10G" is relative; the result is a multiple of 1 KiB.
+Bytes wanted_size(const std::string& size, Bytes now) {
+  const bool relative = size.rfind('+', 0) == 0;
+  const auto parsed = wire::parse_size(relative ? size.substr(1) : size);
+  if (!parsed) throw wire::parameter_error("size", "value does not match the regex pattern");
+  const std::int64_t bytes = relative ? now.count + parsed->count : parsed->count;
+  return Bytes{(bytes + 1023) / 1024 * 1024};
+}
+
+void resize_drive(Core& core, Vmid vmid, const std::string& key, const std::string& size,
+                  const Params& params, TaskContext& context) {
+  const VmLock lock = core.lock(vmid, context);
+  const auto vm = core.configs().require(vmid);
+  check_digest(params, *vm);
+  if (!flag(params, "skiplock")) check_unlocked(vm->config.main);
+  const auto* value = vm->config.find(key);
+  if (value == nullptr || !qemu::is_disk_key(key))
+    throw wire::failure(fmt::format("disk '{}' does not exist", key));
+  auto drive = qemu::parse_drive(key, *value);
+  if (drive.is_cdrom()) throw wire::failure("you can't resize a cdrom");
+  const auto [on, volume] = core.parts.storages.resolve(drive.volume);
+  if (!on->exists(volume)) throw wire::failure(fmt::format("disk '{}' has no volume, size={}", key, size));
+  const auto running = core.runtime.find(vmid);
+  const Bytes now = on->info(volume).size;
+  const Bytes target = wanted_size(size, now);
+  if (target < now) throw wire::failure("shrinking disks is not supported");
+  if (target > now) {
+    if (running != nullptr) {
+      running->qmp()->execute("block_resize", {{"device", "drive-" + key}, {"size", target.count}});
+    } else {
+      on->resize(volume, target);
+      context.log("Image resized.");
+    }
+  }
+  VmConfig config = vm->config;
+  drive.options.set("size", wire::print_size(target));
+  config.main.set(key, drive.print());
+  core.configs().write(lock, config);
+}
+
+void check_template(const Core& core, Vmid vmid) {
+  const auto vm = core.configs().require(vmid);
+  if (is_template(vm->config.main)) throw wire::failure("you can't convert a template to a template");
+  if (!vm->config.snapshots.empty()) {
+    throw wire::failure("unable to create template, because VM contains snapshots");
+  }
+  check_unlocked(vm->config.main);
+  if (core.is_running(vmid)) throw wire::failure("you can't convert a VM to template if VM is running");
+}
+
+void check_removal(const Core& core, Vmid vmid) {
+  const auto vm = core.configs().require(vmid);
+  if (vm->config.get("protection") == "1") {
+    throw wire::failure(fmt::format("can't remove VM {} - protection mode enabled", vmid.value));
+  }
+  if (core.is_running(vmid))
+    throw wire::failure(fmt::format("VM {} is running - destroy failed", vmid.value));
+}
+
+}  // namespace
+
+wire::Upid Machines::resize(const Caller& caller, Vmid vmid, const Params& params) {
+  Core& core = *core_;
+  core.configs().require(vmid);
+  const std::string key = text(params, "disk");
+  const std::string size = text(params, "size");
+  return core.task("resize", vmid, caller, [&core, vmid, key, size, params](TaskContext& context) {
+    resize_drive(core, vmid, key, size, params, context);
+  });
+}
+
+wire::Upid Machines::make_template(const Caller& caller, Vmid vmid, const Params& params) {
+  Core& core = *core_;
+  check_template(core, vmid);
+  const std::string only = text(params, "disk");
+  if (!only.empty() && core.configs().require(vmid)->config.find(only) == nullptr) {
+    throw wire::parameter_error("disk", fmt::format("unable to convert disk '{}': it does not exist", only));
+  }
+  return core.task("qmtemplate", vmid, caller, [&core, vmid](TaskContext& context) {
+    const VmLock lock = core.lock(vmid, context);
+    check_template(core, vmid);
+    VmConfig config = core.configs().require(vmid)->config;
+    // `template: 1` first: from here on nothing starts it, and a successor of a killed daemon finishes the
+    // work.
+    config.main.set("template", "1");
+    core.configs().write(lock, config);
+    finish_template(core, lock);
+    core.publish_hosts();
+  });
+}
+
+wire::Upid Machines::remove(const Caller& caller, Vmid vmid, const Params& params) {
+  Core& core = *core_;
+  check_removal(core, vmid);
+  return core.task("qmdestroy", vmid, caller, [&core, vmid, params](TaskContext& context) {
+    const VmLock lock = core.lock(vmid, context);
+    check_removal(core, vmid);
+    VmConfig config = core.configs().require(vmid)->config;
+    if (!flag(params, "skiplock")) check_unlocked(config.main);
+    refuse_used_bases(core, vmid, config);
+    config.main.set("lock", "destroyed");
+    core.configs().write(lock, config);
+    finish_removal(core, lock, flag(params, "destroy-unreferenced-disks"));
+    if (flag(params, "purge"))
+      context.log(fmt::format("purging VM {} from related configurations..", vmid.value));
+    core.publish_hosts();
+  });
+}
+
+}  // namespace hlid::node::vm
