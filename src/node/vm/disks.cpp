@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "image/qemu_img.h"
 #include "sys/files.h"
 #include "sys/unique_fd.h"
 #include "wire/api_error.h"
@@ -79,7 +80,8 @@ wire::VolumeId import(const Core& core, Vmid vmid, const qemu::Drive& drive, sto
   const auto progress = log_progress(context);
   if (from[0] == '/') {
     if (!std::filesystem::exists(from)) throw wire::failure(fmt::format("can't find file '{}'", from));
-    return on.import_image(from, {}, vmid, format_for(drive, on), progress, std::move(stop));
+    const std::string format = image::QemuImg(core.parts.processes).info(from).format;
+    return on.import_image(from, format, vmid, format_for(drive, on), progress, std::move(stop));
   }
   const auto [source, volume] = core.parts.storages.resolve(from);
   if (!source->exists(volume)) throw wire::failure(fmt::format("volume '{}' does not exist", from));
@@ -95,8 +97,8 @@ wire::VolumeId import(const Core& core, Vmid vmid, const qemu::Drive& drive, sto
     throw wire::failure(fmt::format(
         "import-from: volume '{}' has content type '{}', expected images or import", from, info.content));
   }
-  return on.import_image(source->path_of(volume), info.format, vmid, format_for(drive, on), progress,
-                         std::move(stop));
+  return on.import_image(source->path_of(volume), source->format_of(volume), vmid, format_for(drive, on),
+                         progress, std::move(stop));
 }
 
 MadeDrive attach(const Core& core, qemu::Drive drive) {
