@@ -1,4 +1,3 @@
 // The one translation unit that compiles Asio and Beast (separate compilation, see cmake/Dependencies.cmake).
 #include <boost/asio/impl/src.hpp>
-#include <boost/asio/ssl/impl/src.hpp>
 #include <boost/beast/src.hpp>

@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 constexpr auto kBodyIdle = 30s;
 constexpr auto kWriteTime = 60s;
 constexpr auto kLinger = 2s;
+constexpr std::size_t kWriteSize = 64U << 10;  ///< plain bytes encrypted and sent at once
+constexpr std::size_t kSmallBody = 16U << 10;   ///< up to here head and body go out as one
 constexpr unsigned char kTlsHandshake = 0x16;  // RFC 8446, section 5.1: the first byte of a ClientHello record
 
 /// Hands the answer to its connection, whatever thread it comes from. If it is dropped without an answer, the
@@ -56,6 +58,10 @@ class Answer {
   std::atomic<bool> given_{false};
 };
 
+std::size_t body_size(const ServerResponse& response) {
+  return response.shared_body ? response.shared_body->size() : response.body.size();
+}
+
 void append_head(std::string& out, const ServerResponse& response) {
   out += "HTTP/1.1 ";
   out += std::to_string(response.status);
@@ -72,9 +78,9 @@ void append_head(std::string& out, const ServerResponse& response) {
     out += "\r\n";
   }
   // Without a body, the end of the connection says so; on a kept one the client must be told.
-  if (!has_length && (!response.body.empty() || !response.close)) {
+  if (!has_length && (body_size(response) > 0 || !response.close)) {
     out += "Content-Length: ";
-    out += std::to_string(response.body.size());
+    out += std::to_string(body_size(response));
     out += "\r\n";
   }
   out += "\r\n";
@@ -117,11 +123,11 @@ void Reactor::sweep() {
 Connection::Connection(Reactor& reactor, std::weak_ptr<Reactor> weak_reactor, Tcp::socket socket)
     : reactor_(reactor),
       weak_reactor_(std::move(weak_reactor)),
-      stream_(std::move(socket), reactor.shared->tls),
+      socket_(std::move(socket)),
       decoder_(reactor.shared->options.max_head_bytes, reactor.shared->options.max_header_lines) {
   ++reactor_.shared->connections;
   error_code ignored;
-  const auto peer = stream_.next_layer().remote_endpoint(ignored);
+  const auto peer = socket_.remote_endpoint(ignored);
   if (!ignored) peer_ = peer.address().to_string();
 }
 
@@ -133,8 +139,8 @@ void Connection::set_deadline(std::chrono::milliseconds duration) {
 
 void Connection::start() {
   error_code ignored;
-  stream_.next_layer().set_option(Tcp::no_delay(true), ignored);
-  stream_.next_layer().non_blocking(true, ignored);
+  socket_.set_option(Tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
   set_deadline(reactor_.shared->options.header_timeout);
   detect_tls();
 }
@@ -142,36 +148,45 @@ void Connection::start() {
 /// Closes at once; the pending operations end with an error and let go of us.
 void Connection::close() {
   error_code ignored;
-  stream_.next_layer().close(ignored);
+  socket_.close(ignored);
   if (delay_) delay_->cancel();
   no_deadline();
   reactor_.open.erase(shared_from_this());
 }
 
 void Connection::detect_tls() {
-  stream_.next_layer().async_wait(Tcp::socket::wait_read, [self = shared_from_this()](error_code code) {
+  socket_.async_wait(Tcp::socket::wait_read, [self = shared_from_this()](error_code code) {
     unsigned char first = 0;
-    if (code || ::recv(self->stream_.next_layer().native_handle(), &first, 1, MSG_PEEK) != 1) return self->close();
-    self->tls_ = first == kTlsHandshake;
-    if (self->tls_) return self->handshake();
-    self->read();
+    if (code || ::recv(self->socket_.native_handle(), &first, 1, MSG_PEEK) != 1) return self->close();
+    if (first != kTlsHandshake) return self->read();
+    self->tls_.emplace(self->reactor_.shared->tls);
+    self->handshake();
   });
+}
+
+template <typename Next>
+void Connection::flush(Next next) {
+  const auto output = tls_->output();
+  if (output.empty()) return next();
+  asio::async_write(socket_, asio::buffer(output.data(), output.size()),
+                    [self = shared_from_this(), next = std::move(next)](error_code code, std::size_t) mutable {
+                      if (code) return self->close();
+                      self->tls_->output_sent();
+                      next();
+                    });
 }
 
 void Connection::handshake() {
-  stream_.async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](error_code code) {
-    if (code) return self->close();
-    self->read();
+  const auto result = tls_->handshake();
+  flush([self = shared_from_this(), result] {
+    if (result == TlsEngine::Result::ok) return self->read();
+    if (result != TlsEngine::Result::want_input) return self->close();
+    self->socket_.async_read_some(asio::buffer(self->encrypted_), [self](error_code code, std::size_t size) {
+      if (code) return self->close();
+      self->tls_->feed({self->encrypted_.data(), size});
+      self->handshake();
+    });
   });
-}
-
-template <typename Handler>
-void Connection::read_some(Handler handler) {
-  const auto space = asio::buffer(buffer_.data() + end_, buffer_.size() - end_);
-  if (tls_)
-    stream_.async_read_some(space, std::move(handler));
-  else
-    stream_.next_layer().async_read_some(space, std::move(handler));
 }
 
 void Connection::read() {
@@ -183,11 +198,33 @@ void Connection::read() {
     begin_ = 0;
   }
   if (end_ == buffer_.size()) return reject_malformed();
-  read_some([self = shared_from_this()](error_code code, std::size_t size) { self->on_read(code, size); });
+  if (tls_) return read_encrypted();
+  read_plain();
 }
 
-void Connection::on_read(error_code code, std::size_t size) {
-  if (code) return close();
+void Connection::read_plain() {
+  socket_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_),
+                          [self = shared_from_this()](error_code code, std::size_t size) {
+                            if (code) return self->close();
+                            self->on_read(size);
+                          });
+}
+
+void Connection::read_encrypted() {
+  std::size_t size = 0;
+  const auto result = tls_->read(buffer_.data() + end_, buffer_.size() - end_, size);
+  if (result == TlsEngine::Result::ok) return on_read(size);
+  if (result != TlsEngine::Result::want_input) return close();
+  flush([self = shared_from_this()] {
+    self->socket_.async_read_some(asio::buffer(self->encrypted_), [self](error_code code, std::size_t got) {
+      if (code) return self->close();
+      self->tls_->feed({self->encrypted_.data(), got});
+      self->read_encrypted();
+    });
+  });
+}
+
+void Connection::on_read(std::size_t size) {
   end_ += size;
   advance();
 }
@@ -215,7 +252,7 @@ void Connection::advance() {
 /// The head is whole: asks the handler what it thinks of a body.
 void Connection::on_head() {
   auto& request = decoder_.request();
-  request.tls = tls_;
+  request.tls = tls_.has_value();
   request.peer = peer_;
   have_verdict_ = true;
   body_size_ = 0;
@@ -250,15 +287,15 @@ void Connection::on_head() {
   set_deadline(kBodyIdle);
   const auto expect = find_header(request.headers, "Expect");
   if (!expect || to_lower(*expect) != "100-continue" || end_ > begin_) return on_body();
-  out_ = "HTTP/1.1 100 Continue\r\n\r\n";
-  const auto go_on = [self = shared_from_this()](error_code code, std::size_t) {
+  static const std::string kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  if (tls_) {
+    if (!tls_->write(kContinue)) return close();
+    return flush([self = shared_from_this()] { self->on_body(); });
+  }
+  asio::async_write(socket_, asio::buffer(kContinue), [self = shared_from_this()](error_code code, std::size_t) {
     if (code) return self->close();
     self->on_body();
-  };
-  if (tls_)
-    asio::async_write(stream_, asio::buffer(out_), go_on);
-  else
-    asio::async_write(stream_.next_layer(), asio::buffer(out_), go_on);
+  });
 }
 
 /// Takes the body bytes that have come; when it is whole, the request goes to the handler.
@@ -338,7 +375,7 @@ void Connection::reject_malformed() {
 }
 
 void Connection::answer(ServerResponse response) {
-  if (answered_ || !stream_.next_layer().is_open()) return;
+  if (answered_ || !socket_.is_open()) return;
   answered_ = true;
   if (response.delay.count() == 0) return write(std::move(response));
   no_deadline();
@@ -352,20 +389,40 @@ void Connection::answer(ServerResponse response) {
 void Connection::write(ServerResponse response) {
   close_after_ = response.close;
   out_.clear();
+  out_done_ = 0;
   append_head(out_, response);
-  out_ += response.body;
+  out_body_ = std::move(response.shared_body);
+  if (!out_body_ && response.body.size() > kSmallBody)
+    out_body_ = std::make_shared<const std::string>(std::move(response.body));
+  else if (!out_body_)
+    out_ += response.body;
   set_deadline(kWriteTime);
-  const auto done = [self = shared_from_this()](error_code code, std::size_t) { self->on_written(code); };
-  if (tls_)
-    asio::async_write(stream_, asio::buffer(out_), done);
-  else
-    asio::async_write(stream_.next_layer(), asio::buffer(out_), done);
+  write_next();
 }
 
-void Connection::on_written(error_code code) {
-  if (code) return close();
+/// Sends the next piece of head and body; a slow client holds one piece of it encrypted, not all.
+void Connection::write_next() {
+  const auto body = out_body_ ? std::string_view(*out_body_) : std::string_view();
+  if (out_done_ == out_.size() + body.size()) return on_written();
+  const auto head = std::string_view(out_).substr(std::min(out_done_, out_.size()));
+  const auto body_done = out_done_ - (out_.size() - head.size());
+  const auto piece = body.substr(body_done, kWriteSize);
+  out_done_ += head.size() + piece.size();
+  if (tls_) {
+    if (!tls_->write(head) || !tls_->write(piece)) return close();
+    return flush([self = shared_from_this()] { self->write_next(); });
+  }
+  const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head.data(), head.size()),
+                                                     asio::buffer(piece.data(), piece.size())};
+  asio::async_write(socket_, buffers, [self = shared_from_this()](error_code code, std::size_t) {
+    if (code) return self->close();
+    self->write_next();
+  });
+}
+
+void Connection::on_written() {
+  out_body_.reset();
   if (close_after_) return linger();
-  if (out_.capacity() > (256U << 10)) std::string().swap(out_);
   decoder_.next();
   have_verdict_ = false;
   set_deadline(reactor_.shared->options.idle_timeout);
@@ -379,12 +436,13 @@ void Connection::linger() {
   phase_ = Phase::lingering;
   set_deadline(kLinger);
   if (!tls_) return drain();
-  stream_.async_shutdown([self = shared_from_this()](error_code) { self->drain(); });
+  tls_->shutdown();
+  flush([self = shared_from_this()] { self->drain(); });
 }
 
 void Connection::drain() {
   error_code ignored;
-  auto& socket = stream_.next_layer();
+  auto& socket = socket_;
   if (!socket.is_open()) return;
   if (phase_ == Phase::lingering) socket.shutdown(Tcp::socket::shutdown_send, ignored);
   socket.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](error_code code, std::size_t) {

@@ -3,8 +3,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -17,6 +15,7 @@
 #include <unordered_set>
 
 #include "net/request_decoder.h"
+#include "net/tls_engine.h"
 #include "sys/unique_fd.h"
 
 namespace hlid::net {
@@ -29,10 +28,11 @@ class Connection;
 
 /// What the connections of a server share.
 struct ServerShared {
-  ServerShared(ServerOptions given, HttpHandler& to) : options(std::move(given)), handler(to) {}
+  ServerShared(ServerOptions given, HttpHandler& to)
+      : options(std::move(given)), handler(to), tls(options.certificate_pem, options.key_pem) {}
   ServerOptions options;
   HttpHandler& handler;
-  asio::ssl::context tls{asio::ssl::context::tls_server};
+  TlsContext tls;
   asio::thread_pool spool{1};  ///< writes spooled bodies: a slow disk must not hold up the I/O threads
   std::atomic<int> connections{0};
 };
@@ -67,7 +67,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void detect_tls();
   void handshake();
   void read();
-  void on_read(boost::system::error_code code, std::size_t size);
+  void read_plain();
+  void read_encrypted();
+  void on_read(std::size_t size);
   void advance();  ///< decodes what has been read and does what comes next
   void on_head();
   void on_body();
@@ -76,24 +78,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void dispatch();
   void reject_malformed();
   void write(ServerResponse response);
-  void on_written(boost::system::error_code code);
+  void write_next();
+  void on_written();
   void linger();
   void drain();
   void set_deadline(std::chrono::milliseconds duration);
   void no_deadline() { deadline_ = TimePoint::max(); }
-  template <typename Handler>
-  void read_some(Handler handler);
+  /// Sends what the TLS engine has to say and goes on with `next`; closes when that fails.
+  template <typename Next>
+  void flush(Next next);
 
   enum class Phase { reading, spooling, answering, lingering };
 
   Reactor& reactor_;
   std::weak_ptr<Reactor> weak_reactor_;
-  asio::ssl::stream<Tcp::socket> stream_;
-  bool tls_ = true;
+  Tcp::socket socket_;
+  std::optional<TlsEngine> tls_;  ///< none: plain HTTP
   std::string peer_;
   TimePoint deadline_ = TimePoint::max();
   RequestDecoder decoder_;
-  std::array<char, 16384> buffer_;
+  std::array<char, 16384> buffer_;  ///< plain bytes
+  std::array<char, 16384> encrypted_;
   std::size_t begin_ = 0;  ///< read but not yet decoded: [begin_, end_)
   std::size_t end_ = 0;
   BodyVerdict verdict_;
@@ -103,7 +108,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   sys::UniqueFd spool_;
   bool answered_ = true;
   Phase phase_ = Phase::reading;
-  std::string out_;
+  std::string out_;  ///< the head of the answer, with a small body
+  std::shared_ptr<const std::string> out_body_;
+  std::size_t out_done_ = 0;  ///< of both together
   bool close_after_ = false;
   std::optional<asio::steady_timer> delay_;
 };

@@ -1,7 +1,5 @@
 #include "net/http_server.h"
 
-#include <openssl/ssl.h>
-
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
@@ -16,28 +14,6 @@ namespace hlid::net {
 namespace {
 
 using boost::system::error_code;
-
-void configure_tls(asio::ssl::context& tls, const ServerOptions& options) {
-  const auto load = [](const char* what, auto&& step) {
-    error_code code;
-    step(code);
-    if (code) throw Error(Errc::precondition, "the server's {} cannot be used: {}", what, code.message());
-  };
-  load("certificate", [&](error_code& code) {
-    tls.use_certificate_chain(asio::buffer(options.certificate_pem), code);
-  });
-  load("key", [&](error_code& code) {
-    tls.use_private_key(asio::buffer(options.key_pem), asio::ssl::context::pem, code);
-  });
-  auto* native = tls.native_handle();
-  SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
-  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_num_tickets(native, 1);
-  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);  // tickets carry the state; nothing grows here
-  SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
-  constexpr unsigned char kContext[] = "hlid";
-  SSL_CTX_set_session_id_context(native, kContext, sizeof kContext - 1);
-}
 
 }  // namespace
 
@@ -106,7 +82,6 @@ void HttpServer::State::on_accept(error_code code, Tcp::socket socket, std::weak
 HttpServer::HttpServer(ServerOptions options, HttpHandler& handler)
     : state_(std::make_unique<State>(std::move(options), handler)) {
   auto& state = *state_;
-  configure_tls(state.shared->tls, state.shared->options);
   for (int i = 0; i < std::max(1, state.shared->options.threads); ++i)
     state.reactors.push_back(std::make_shared<Reactor>(state.shared));
   state.listen();

@@ -28,6 +28,8 @@ struct ServerResponse {
   std::string reason = "OK";  ///< sent raw (no CR, LF)
   Headers headers;            ///< Content-Length is added by the server when there is a body
   std::string body;
+  /// Instead of `body`: the same text for many answers (shared because each is sent at its own pace).
+  std::shared_ptr<const std::string> shared_body = {};
   bool close = false;
   std::chrono::milliseconds delay{0};  ///< answered that much later without holding a thread
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/error.h"
 #include "sys/files.h"
 
@@ -11,7 +13,7 @@ namespace {
 class MultipartTest : public ::testing::Test {
  protected:
   Multipart read(const std::string& body) {
-    sys::write_durable(folder_.path() / "body", body);
+    std::ofstream(folder_.path() / "body", std::ios::binary) << body;
     return read_multipart(folder_.path() / "body", "----xyz");
   }
   sys::TempFolder folder_;
