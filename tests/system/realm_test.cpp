@@ -213,6 +213,7 @@ TEST_F(RealmTest, TapsAreUsableWithoutCapabilitiesAndGoWithTheirMachine) {
   EXPECT_EQ(link("tap1001i0")->master, "vmbr0");
   EXPECT_EQ(link("tap1001i1")->master, "vmbr0v7");
   const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
+  EXPECT_TRUE(realm_.traffic().contains("tap1001i0"));
   EXPECT_EQ(inside({self, "attach", "tap1001i0", "2"}), "attached\n");
   EXPECT_EQ(inside({self, "attach", "tap1002i0", "1"}), "attached\n");
   realm_.add_taps({{Vmid{1002}, 0, "vmbr0", 4}});  // left over, and with other queues now

@@ -2,6 +2,8 @@
 // implements it; tests use a fake.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,12 @@
 #include "node/network/link_plan.h"
 
 namespace hlid::node::network {
+
+/// Bytes since a tap was made, as its machine sees them.
+struct Traffic {
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+};
 
 class Network {
  public:
@@ -29,6 +37,10 @@ class Network {
 
   /// The machines' names and addresses, all of them each time. Cheap when nothing changed.
   virtual void set_hosts(const std::vector<Host>& hosts) = 0;
+
+  /// What went through each tap, by its name (tap_name); one file read for all. Empty while the network is
+  /// down.
+  virtual std::map<std::string, Traffic> traffic() { return {}; }
 };
 
 }  // namespace hlid::node::network

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "node/network/anchor.h"
+#include "node/network/traffic.h"
 #include "sys/files.h"
 #include "sys/namespaces.h"
 #include "sys/programs.h"
@@ -187,6 +188,13 @@ void Realm::set_hosts(const std::vector<Host>& hosts) {
   write_if_changed(files_.dhcp_hosts(), dhcp_hosts_file(hosts), changed);
   const auto now = state();
   if (changed && now) sys::send_signal(now->holder, SIGHUP);
+}
+
+std::map<std::string, Traffic> Realm::traffic() {
+  const auto now = state();
+  if (!now || !sys::is_alive(now->anchor)) return {};
+  return parse_traffic(
+      sys::read_file_if_exists(fmt::format("/proc/{}/net/dev", now->anchor.pid)).value_or(""));
 }
 
 void Realm::destroy() {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -40,6 +41,7 @@ class Realm : public Network {
   void add_taps(const std::vector<Tap>& taps) override;
   void remove_taps(Vmid vmid) override;
   void set_hosts(const std::vector<Host>& hosts) override;
+  std::map<std::string, Traffic> traffic() override;
 
   /// Removes the taps of machines that are not in `running`. For the node's start.
   void sweep(const std::set<Vmid>& running);
