@@ -2,6 +2,8 @@
 // runs.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "base/text.h"
 #include "support/lab.h"
 #include "sys/files.h"
@@ -79,6 +81,30 @@ TEST_F(Cli, AWrongFileIsTwoWithEveryFaultAtItsPlace) {
     EXPECT_NE(result.error_output.find("vmid"), std::string::npos) << result.error_output;
   }
   EXPECT_FALSE(std::filesystem::exists(lab_.home() / "nodes")) << "a wrong file started something";
+}
+
+TEST_F(Cli, APlanBeforeTheFirstUpStartsNothing) {
+  const std::string example = std::string(HLID_SOURCE_DIR) + "/examples/valaskjalf.yaml";
+  const auto result = hlid({"plan", "-f", example, "--json", "--check"});
+  EXPECT_EQ(result.status, 5) << result.describe();
+  std::map<std::string, int> kinds;
+  const auto plan = parse_json(result.output, "plan");
+  for (const auto& step : plan.as_object().at("steps").as_array())
+    ++kinds[get_string(step.as_object(), "kind").value_or("?")];
+  EXPECT_EQ(kinds["clone"], 6);
+  EXPECT_EQ(kinds["start"], 6);
+  EXPECT_EQ(kinds["create-template"], 1);
+  EXPECT_EQ(hlid({"plan", "-f", example}).status, 0);
+  EXPECT_FALSE(std::filesystem::exists(lab_.home() / "nodes"));
+  EXPECT_EQ(lab_.processes(), std::vector<pid_t>{});
+}
+
+TEST_F(Cli, ThePlanOfAFileOfOneMachineIsStableText) {
+  const auto path = file(kGood);
+  const auto first = hlid({"plan", "-f", path});
+  EXPECT_EQ(first.status, 0) << first.describe();
+  EXPECT_EQ(hlid({"plan", "-f", path}).output, first.output);
+  EXPECT_EQ(first.output.find('\x1b'), std::string::npos) << "colours without a terminal";
 }
 
 TEST_F(Cli, ARefusedConnectionIsNotAWrongFile) {

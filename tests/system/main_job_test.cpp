@@ -91,7 +91,8 @@ class MainJob : public ::testing::Test {
   /// The ids of the steps of a plan in JSON.
   static std::set<std::string> steps(const sys::ProcessResult& result) {
     std::set<std::string> ids;
-    for (const auto& step : parse_json(result.output, "plan").as_object().at("steps").as_array())
+    const auto document = parse_json(result.output, "plan");
+    for (const auto& step : document.as_object().at("steps").as_array())
       ids.insert(get_string(step.as_object(), "id").value_or("?"));
     return ids;
   }
@@ -233,7 +234,8 @@ TEST_F(MainJob, G_ChangedCoresAreExactlyThat) {
   const auto result = plan(changed);
   EXPECT_EQ(result.status, 5) << result.output;
   std::set<std::string> subjects;
-  for (const auto& value : parse_json(result.output, "plan").as_object().at("steps").as_array()) {
+  const auto document = parse_json(result.output, "plan");
+  for (const auto& value : document.as_object().at("steps").as_array()) {
     const auto& step = value.as_object();
     subjects.insert(get_string(step, "subject").value_or("?"));
     const auto kind = get_string(step, "kind").value_or("?");
