@@ -41,6 +41,8 @@ struct VolumeFile {
 struct Places {
   std::string run_folder;                                  // sockets and the pid file: RUN/100.qmp, …
   std::map<std::string, VolumeFile, std::less<>> volumes;  // by volume id (or path) as the config names it
+  std::string serial_log_folder =
+      {};  // what a serial socket's port puts out is kept: LOG/100.serial0; empty: not
 };
 
 /// The whole argv, program first. The config's main section is used; [PENDING] is not.

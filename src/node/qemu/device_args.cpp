@@ -161,7 +161,11 @@ void add_serial_and_tpm(Build& build) {
     const std::string* value = build.values.find(id);
     if (value == nullptr) continue;
     if (*value == "socket") {
-      build.add("-chardev", fmt::format("socket,id={},path={},server=on,wait=off", id, build.socket(id)));
+      const auto& folder = build.places.serial_log_folder;
+      const auto log =
+          folder.empty() ? std::string() : fmt::format(",logfile={}/{}.{}", folder, build.vmid.value, id);
+      build.add("-chardev",
+                fmt::format("socket,id={},path={},server=on,wait=off{}", id, build.socket(id), log));
     } else {
       build.add("-chardev", fmt::format("serial,id={},path={}", id, *value));
     }

@@ -230,7 +230,7 @@ std::vector<std::string> volumes_of(const VmConfig& config) {
 }
 
 qemu::Places places_of(const Core& core, const Section& values) {
-  qemu::Places places{core.runtime.folder().string(), {}};
+  qemu::Places places{core.runtime.folder().string(), {}, core.parts.serial_log_folder.string()};
   for (const auto& [key, value] : values) {
     if (!qemu::is_disk_key(key)) continue;
     const auto drive = qemu::parse_drive(key, value);

@@ -68,6 +68,8 @@ struct Parts {
   sys::Clock& clock;
   sys::Random& random;
   const qemu::HostFacts& facts;
+  std::filesystem::path serial_log_folder =
+      {};  // what machines print on serial ports is kept here; empty: not
 };
 
 class Machines {

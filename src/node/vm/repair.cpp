@@ -88,6 +88,11 @@ void finish_removal(Core& core, const VmLock& lock, bool all) {
     }
   }
   if (all) remove_owned_volumes(core, lock.vmid());
+  for (int port = 0; port < 4 && !core.parts.serial_log_folder.empty(); ++port) {
+    std::error_code ignored;  // a log that stays does no harm
+    const auto name = fmt::format("{}.serial{}", lock.vmid().value, port);
+    std::filesystem::remove(core.parts.serial_log_folder / name, ignored);
+  }
   core.configs().remove(lock);
 }
 
