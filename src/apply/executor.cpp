@@ -22,12 +22,16 @@ class Run : public Progress {
         scheduler_(queues_of(plan), plan.edges, widths) {}
 
   Outcome go(std::size_t workers, std::stop_token stop) {
-    const std::stop_callback on_stop(stop, [this] { stop_all("stopped"); });
+    const std::stop_callback on_stop(stop, [this] { stop_all(); });
     {
       std::vector<std::jthread> threads;
       for (std::size_t i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
     }
     if (fatal_) std::rethrow_exception(fatal_);
+    for (const auto index : cancelled_) {
+      outcome_.skipped.push_back(plan_.steps[index].id);
+      skipped(plan_.steps[index], "stopped");
+    }
     outcome_.stopped = stop.stop_requested();
     return std::move(outcome_);
   }
@@ -144,16 +148,14 @@ class Run : public Progress {
     for (const auto other : skipped_steps) skipped(plan_.steps[other], fmt::format("needs '{}'", step.id));
   }
 
-  void stop_all(const std::string& why) {
-    std::vector<std::size_t> waiting;
+  /// Called from the thread that asks for the stop; Progress hears of it once the running steps have ended.
+  void stop_all() {
     {
       const std::lock_guard lock(mutex_);
-      waiting = scheduler_.cancel();
-      for (const auto index : waiting) outcome_.skipped.push_back(plan_.steps[index].id);
+      for (const auto index : scheduler_.cancel()) cancelled_.push_back(index);
     }
     stop_.request_stop();
     changed_.notify_all();
-    for (const auto index : waiting) skipped(plan_.steps[index], why);
   }
 
   void give_up(std::size_t index, std::exception_ptr error) {
@@ -162,7 +164,7 @@ class Run : public Progress {
       if (!fatal_) fatal_ = std::move(error);
       if (scheduler_.is_running(index)) scheduler_.failed(index);
     }
-    stop_all("the journal cannot be written");
+    stop_all();
   }
 
   const plan::Plan& plan_;
@@ -175,6 +177,7 @@ class Run : public Progress {
   std::condition_variable changed_;
   Scheduler scheduler_;
   Outcome outcome_;
+  std::vector<std::size_t> cancelled_;
   std::exception_ptr fatal_;
 };
 

@@ -89,7 +89,7 @@ std::vector<Step> removal_of(const model::Homelab& wanted, const model::Observed
                              model::Disruption disruption, const std::string& reason);
 /// Adds them after `after` and remembers what they give free; the last one's index.
 std::size_t add_removal(Draft& draft, const model::ObservedMachine& machine, model::Disruption disruption,
-                        const std::string& reason, std::optional<std::size_t> after = std::nullopt);
+                        const std::string& reason, const std::vector<std::optional<std::size_t>>& after = {});
 /// A lock that is no leftover of ours: somebody is at work there. Refuses and is true.
 bool refuse_locked(Draft& draft, const model::ObservedMachine& machine);
 

@@ -96,7 +96,8 @@ class MachinePlanner {
                          reason.empty() ? std::vector<std::string>{} : std::vector{reason});
     if (resume) starting.details = {{"resume", "1"}};
     starting.resource = "start:" + machine.node;
-    return draft_.add(step(StepKind::wait_ready, machine), {draft_.add(std::move(starting), after)});
+    ready_ = draft_.add(step(StepKind::wait_ready, machine), {draft_.add(std::move(starting), after)});
+    return ready_;
   }
 
   After removed_at(const Machine& machine) const {
@@ -137,7 +138,10 @@ class MachinePlanner {
     note_differences(machine, there);
     const auto changes = changes_of(draft_.wanted, machine, there);
     const bool grows = there.disk < machine.disk;
-    if (nothing_to_do(machine, there, changes, grows) || refuse_busy(machine, there)) return;
+    if (nothing_to_do(machine, there, changes, grows)) return;
+    const bool hibernated =
+        there.lock == "suspended" && changes.empty() && !grows;  // starting it lifts that lock
+    if (!hibernated && refuse_busy(machine, there)) return;
     bool restart = !there.pending.empty();
     for (const auto& one : changes) restart = restart || one.disruption == Disruption::reboot;
     After last = configure(machine, there, changes);
@@ -193,7 +197,7 @@ class MachinePlanner {
     }
   }
 
-  /// One machine at a time: the next restarts when this one is ready again.
+  /// One machine at a time: the next restarts, or is replaced, when this one is ready again.
   void reboot(const Machine& machine, const ObservedMachine& there, After last,
               const std::vector<Change>& changes) {
     std::vector<std::string> keys;
@@ -202,8 +206,8 @@ class MachinePlanner {
     for (const auto& key : there.pending) keys.push_back(key + " (pending)");
     const auto reason = fmt::format("{} in effect after a restart", join(keys, ", "));
     const auto rebooted =
-        draft_.add(step(StepKind::reboot, machine, Disruption::reboot, {reason}), {last, last_reboot_});
-    last_reboot_ = draft_.add(step(StepKind::wait_ready, machine), {rebooted});
+        draft_.add(step(StepKind::reboot, machine, Disruption::reboot, {reason}), {last, last_disruption_});
+    last_disruption_ = draft_.add(step(StepKind::wait_ready, machine), {rebooted});
   }
 
   // --- replacing, with consent only
@@ -231,8 +235,10 @@ class MachinePlanner {
     if (elsewhere(there))
       why.push_back(fmt::format("disk on '{}', not '{}'", there.storage, draft_.wanted.proxmox.storage));
     if (machine.disk < there.disk) why.push_back(grow_reason(machine, there));
-    add_removal(draft_, there, Disruption::replace, join(why, "; "), draft_.template_step);
+    add_removal(draft_, there, Disruption::replace, join(why, "; "),
+                {draft_.template_step, last_disruption_});
     make(machine, "replaced with your consent");
+    if (ready_) last_disruption_ = ready_;
   }
 
   void note_differences(const Machine& machine, const ObservedMachine& there) {
@@ -321,7 +327,8 @@ class MachinePlanner {
   }
 
   Draft& draft_;
-  After last_reboot_;
+  After last_disruption_;  ///< the last step of the machine that was rebooted or replaced last
+  After ready_;            ///< of the machine planned last
   std::vector<std::string> outdated_;
 };
 

@@ -67,12 +67,16 @@ std::vector<Step> removal_of(const model::Homelab& wanted, const ObservedMachine
 }
 
 std::size_t add_removal(Draft& draft, const ObservedMachine& machine, Disruption disruption,
-                        const std::string& reason, std::optional<std::size_t> after) {
-  for (auto& step : removal_of(draft.wanted, machine, disruption, reason))
-    after = draft.add(std::move(step), {after});
-  draft.removed[machine.vmid] = *after;
-  if (machine.address) draft.removed_addresses[machine.address->address] = *after;
-  return *after;
+                        const std::string& reason, const std::vector<std::optional<std::size_t>>& after) {
+  std::size_t last = 0;
+  auto before = after;
+  for (auto& step : removal_of(draft.wanted, machine, disruption, reason)) {
+    last = draft.add(std::move(step), before);
+    before = {last};
+  }
+  draft.removed[machine.vmid] = last;
+  if (machine.address) draft.removed_addresses[machine.address->address] = last;
+  return last;
 }
 
 void plan_removals(Draft& draft) {

@@ -77,6 +77,29 @@ TEST(Change, RebootsGoOneMachineAtATime) {
   EXPECT_TRUE(has_edge(plan, "wait-ready valaskjalf-master-3", "reboot valaskjalf-worker-1"));
 }
 
+TEST(Change, ReplacementsGoOneMachineAtATimeToo) {
+  auto lab = test::reference_lab();
+  const auto there = test::built(lab);
+  auto options = test::with_key();
+  for (auto& machine : lab.machines) {
+    machine.disk = gib(20);
+    options.allow.insert("replace=" + machine.name);
+  }
+  const auto plan = make_plan(lab, there, options);
+  EXPECT_TRUE(has_edge(plan, "wait-ready valaskjalf-master-1", "shutdown valaskjalf-master-2"));
+  EXPECT_TRUE(has_edge(plan, "wait-ready valaskjalf-worker-2", "shutdown valaskjalf-worker-3"));
+}
+
+TEST(Change, AHibernatedMachineIsStarted) {
+  const auto lab = test::reference_lab();
+  auto there = test::built(lab);
+  test::guest(there, 1001).power = model::Power::stopped;
+  test::guest(there, 1001).lock = "suspended";
+  const auto plan = make_plan(lab, there, test::with_key());
+  EXPECT_TRUE(plan.refusals.empty());
+  EXPECT_TRUE(has_step(plan, "start valaskjalf-master-1"));
+}
+
 TEST(Change, MeaningIsComparedNotText) {
   auto lab = test::reference_lab();
   auto there = test::built(lab);

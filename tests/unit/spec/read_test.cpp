@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "support/spec_world.h"
@@ -83,6 +85,14 @@ TEST(Read, TheShortestFileHasGoodDefaults) {
   EXPECT_EQ(lab.network.dns, std::vector<Ipv4>{lab.network.gateway});
   EXPECT_EQ(lab.access.authorized_keys.size(), 1U);
   EXPECT_FALSE(lab.cluster);
+}
+
+TEST(Read, EveryExample) {
+  for (const auto& file : std::filesystem::directory_iterator(std::string(HLID_SOURCE_DIR) + "/examples")) {
+    if (file.path().extension() != ".yaml") continue;
+    const Result result = read_example(file.path().filename().string());
+    EXPECT_TRUE(result.diagnostics.all().empty()) << result.diagnostics.render();
+  }
 }
 
 TEST(Read, GroupsThatGrowNeverMoveTheirNeighbours) {
