@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "node/daemon/arguments.h"
+#include "node/daemon/daemon.h"
 #include "node/network/holder.h"
 #include "node/network/inside.h"
 #include "node/network/realm_check.h"
@@ -49,6 +50,18 @@ int dial(const std::vector<std::string>& given) {
   return 0;
 }
 
+int serve(const std::vector<std::string>& given) {
+  const Arguments arguments(given, {"home", "node", "listen", "port"});
+  arguments.expect_words(0, "daemon --home HOME --node NAME [--listen ADDRESS] [--port PORT]");
+  DaemonOptions options{.home = arguments.option("home").value_or(sys::hlid_home().string()),
+                        .node = arguments.required("node")};
+  options.listen = arguments.option("listen").value_or(options.listen);
+  if (const auto port = arguments.option("port"))
+    options.port = static_cast<std::uint16_t>(parse_number(*port, 0, 65535, "port"));
+  run_daemon(options);
+  return 0;
+}
+
 /// What keeps this host from running machines' network, as JSON: {"lacks":[{"what":…,"fix":…}]}. Ends with 4
 /// if any.
 int check(const std::vector<std::string>& given) {
@@ -70,6 +83,7 @@ int hold(const std::vector<std::string>& given) {
 int run(const std::string& word, const std::vector<std::string>& rest) {
   if (word == "enter") return enter(rest);
   if (word == "dial") return dial(rest);
+  if (word == "daemon") return serve(rest);
   if (word == "version") return std::printf("hlid-node %s\n", std::string(version()).c_str()), 0;
   if (word == "check") return check(rest);
   if (word == "realm-hold") return hold(rest);
