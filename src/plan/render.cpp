@@ -130,11 +130,17 @@ std::string label(const Subject& subject) {
   return worst == Disruption::none ? "" : fmt::format(" [{}]", model::to_string(worst));
 }
 
+/// That a thing is made because it is not there says its sign.
+bool is_plain(const Subject& subject, const std::string& reason) {
+  return subject.is_made() && reason == "does not exist";
+}
+
 std::vector<std::string> reasons(const Subject& subject) {
   std::vector<std::string> out;
   for (const auto* step : subject.steps)
     for (const auto& reason : step->reasons)
-      if (std::find(out.begin(), out.end(), reason) == out.end()) out.push_back(reason);
+      if (!is_plain(subject, reason) && std::find(out.begin(), out.end(), reason) == out.end())
+        out.push_back(reason);
   return out;
 }
 
@@ -234,7 +240,7 @@ void render_held(std::string& out, const Plan& plan, const Paint& paint) {
 void render_notices(std::string& out, const Plan& plan) {
   if (plan.notices.empty()) return;
   out += "\nnotes\n";
-  for (const auto& notice : plan.notices) out += fmt::format("  {}\n", notice.text);
+  for (const auto& notice : plan.notices) out += fmt::format("  {} [{}]\n", notice.text, notice.code);
 }
 
 void render_refusals(std::string& out, const Plan& plan, const Paint& paint) {
