@@ -49,7 +49,7 @@ std::vector<Field> head_fields() {
     {.path = "template.packages", .kind = Kind::list, .about = "Packages beyond the base, cloud-init, the guest agent, the SSH server and sudo.", .example = "[vim, zip, unzip]", .fallback = "[]", .most = 500},
     {.path = "template.packages[]", .about = "One package.", .example = "vim", .format = &kPackage},
     {.path = "template.mirror", .about = "Package archive to build from.", .format = &kMirror, .default_text = "the distribution's own"},
-    {.path = "template.image", .about = "A disk image of your own (raw or qcow2) to take as it is; then nothing is built.", .example = "~/images/base.qcow2", .format = &kPath, .default_text = "built as the rest of this block says"},
+    {.path = "template.image", .about = "A disk image of your own (raw or qcow2) to take as it is; then nothing is built.", .example = "~/images/base.qcow2", .format = &kImage, .default_text = "built as the rest of this block says"},
     {.path = "template.disk", .kind = Kind::bytes, .about = "Size of the template's disk; machines grow theirs.", .example = "4GiB", .fallback = "4GiB", .least = gib(2).count, .most = gib(1024).count},
 
     {.path = "access", .kind = Kind::map, .about = "Who logs in, and how."},

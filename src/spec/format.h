@@ -31,6 +31,7 @@ extern const Format kMirror;
 extern const Format kFingerprint;
 extern const Format kSecret;
 extern const Format kPath;
+extern const Format kImage;
 extern const Format kIpv4;
 extern const Format kNetwork;
 extern const Format kLocale;

@@ -94,6 +94,8 @@ void resolve_console_password(const Section& access, const World& world, Result&
 }
 
 void resolve_paths(const World& world, model::Homelab& lab) {
+  auto& image = lab.image.image_file;
+  if (image.substr(0, 5) == "file:") image.erase(0, 5);
   lab.image.image_file = expand_home(lab.image.image_file, world.home);
   lab.proxmox.ca_file = expand_home(lab.proxmox.ca_file, world.home);
   if (lab.cluster) lab.cluster->artifacts = expand_home(lab.cluster->artifacts, world.home);
