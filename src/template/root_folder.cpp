@@ -24,6 +24,13 @@ std::vector<std::string> mirror_lines(const std::string& mirror, const Release& 
   return lines;
 }
 
+// INITRD=No (see make_root) also keeps the kernel's scripts from linking initrd.img, so that is done here
+// too.
+constexpr const char* kMakeInitramfs =
+    "--customize-hook=chroot \"$1\" sh -ec 'for v in /lib/modules/*; do v=${v##*/}; update-initramfs -c -k "
+    "$v; "
+    "linux-update-symlinks install $v /boot/vmlinuz-$v; done'";
+
 void require_known_suite(const Release& release) {
   if (!release.is_ubuntu) return;
   for (const auto* path : {"/usr/share/distro-info/ubuntu.csv", "/usr/share/debootstrap/scripts/gutsy"})
@@ -47,7 +54,7 @@ std::vector<std::string> mmdebstrap_argv(const BuildRequest& request, const Rele
                                 "--include=" + join(packages_of(release, request.image.packages), ",")};
   if (!keyring.empty()) argv.push_back("--keyring=" + keyring);
   if (!early.empty()) argv.push_back("--customize-hook=sync-in " + hook_word(early.string()) + " /");
-  if (release.needs_initramfs) argv.emplace_back("--customize-hook=chroot \"$1\" update-initramfs -c -k all");
+  if (release.needs_initramfs) argv.emplace_back(kMakeInitramfs);
   // Here, because systemctl wants /proc, which mmdebstrap has mounted.
   argv.push_back("--customize-hook=chroot \"$1\" systemctl disable " + join(disabled_units(release), " "));
   argv.push_back("--customize-hook=chroot \"$1\" systemctl enable " + join(enabled_units(), " "));
