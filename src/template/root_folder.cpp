@@ -27,7 +27,8 @@ std::vector<std::string> mirror_lines(const std::string& mirror, const Release& 
 // INITRD=No (see make_root) also keeps the kernel's scripts from linking initrd.img, so that is done here
 // too.
 constexpr const char* kMakeInitramfs =
-    "--customize-hook=chroot \"$1\" sh -ec 'for v in /lib/modules/*; do v=${v##*/}; update-initramfs -c -k "
+    "--customize-hook=chroot \"$1\" env -u INITRD sh -ec 'for v in /lib/modules/*; do v=${v##*/}; "
+    "update-initramfs -c -k "
     "$v; "
     "linux-update-symlinks install $v /boot/vmlinuz-$v; done'";
 
