@@ -158,7 +158,6 @@ void wait_until_ready(const pve::Session& session, const pve::VmRef& vm, const m
   auto reached = Link::running;
   auto since = session.clock().now();
   milliseconds pause{100};
-  watch.on_phase(phase_text(reached, machine));
   while (true) {
     const auto state = probe(session, vm, machine);
     if (!state.broken) return;

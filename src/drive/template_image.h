@@ -8,7 +8,7 @@
 
 namespace hlid::drive {
 
-/// The file's template: built from its description (or found in the cache), or a ready image that it names.
+/// The file's template, from the builder or its cache.
 class TemplateImage : public ImageSource {
  public:
   TemplateImage(const model::Homelab& lab, sys::ProcessRunner& runner, const std::filesystem::path& cache);
@@ -21,7 +21,7 @@ class TemplateImage : public ImageSource {
  private:
   templates::BuildRequest request_;
   templates::Builder builder_;
-  mutable std::mutex mutex_;  ///< guards key_: hashing a ready image takes a moment, and is done once
+  mutable std::mutex mutex_;  ///< guards key_: hashing a ready image takes a moment, so it is done once
   mutable std::optional<std::string> key_;
 };
 

@@ -57,7 +57,14 @@ class MachinePlanner {
     if (refuse_name(machine) || refuse_address(machine)) return;
     const auto cloned = draft_.add(clone_step(machine, reason),
                                    {draft_.template_step, draft_.storage_step, removed_at(machine)});
-    complete(machine, draft_.wanted.image.disk, cloned);
+    complete(machine, size_of_template(), cloned);
+  }
+
+  /// An image of one's own tells its size only to who opens it: then the resize is planned, and does nothing
+  /// where nothing is to be grown.
+  Bytes size_of_template() const {
+    const auto& image = draft_.wanted.image;
+    return image.image_file.empty() ? image.disk : Bytes{};
   }
 
   Step clone_step(const Machine& machine, const std::string& reason) const {

@@ -51,8 +51,7 @@ TEST_F(ReadinessTest, EachLinkIsNamedInItsTurn) {
     return std::nullopt;
   };
   EXPECT_EQ(wait(), "ready");
-  EXPECT_EQ(phases, (std::vector<std::string>{"starting", "booting", "waiting for address 10.10.10.101",
-                                              "cloud-init"}));
+  EXPECT_EQ(phases, (std::vector<std::string>{"booting", "waiting for address 10.10.10.101", "cloud-init"}));
 }
 
 TEST_F(ReadinessTest, ASilentAgentEndsInTimeWithTheConsole) {
