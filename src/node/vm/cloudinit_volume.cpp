@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "image/iso.h"
 #include "image/qemu_img.h"
+#include "node/storage/dir_names.h"
 #include "node/vm/disks.h"
 #include "sys/files.h"
 #include "wire/api_error.h"
@@ -70,8 +71,8 @@ void write_cloudinit(const Core& core, Vmid vmid, const Section& values) {
   sys::make_folder(target.parent_path());
   // Made whole under another name and renamed: a machine that runs keeps the old disc until it is given the
   // new one.
-  const fs::path disc = fs::path(target).concat(".tmp-iso");
-  const fs::path made = fs::path(target).concat(".tmp-new");
+  const fs::path disc = fs::path(target).concat(".iso").concat(storage::kTemporarySuffix);
+  const fs::path made = fs::path(target).concat(storage::kTemporarySuffix);
   sys::Rollback undo;
   undo.on_failure([disc, made] {
     std::error_code ignored;  // the next write replaces what is left

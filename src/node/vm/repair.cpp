@@ -1,5 +1,8 @@
 #include "node/vm/repair.h"
 
+#include <algorithm>
+#include <map>
+
 #include "base/log.h"
 #include "node/vm/disks.h"
 #include "wire/api_error.h"
@@ -37,6 +40,42 @@ void repair_one(Core& core, const config::StoredVm& vm) {
     finish_removal(core, lock, true);
   } else {
     finish_template(core, lock);
+  }
+}
+
+/// Volumes of machines that no config names any more: what an allocation or a release left when it was
+/// killed. Disks become unusedN, as Proxmox's `qm rescan` makes them; a cloud-init disc is made anew when it
+/// is needed.
+void rescan_one(Core& core, const config::StoredVm& vm, const std::vector<wire::VolumeId>& owned) {
+  const auto named = volumes_of(vm.config);
+  std::vector<wire::VolumeId> lost;
+  for (const auto& volume : owned) {
+    if (std::find(named.begin(), named.end(), to_string(volume)) == named.end()) lost.push_back(volume);
+  }
+  if (lost.empty() || vm.config.main.contains("lock")) return;
+  const VmLock lock = core.configs().lock(vm.vmid);
+  VmConfig config = vm.config;
+  for (const auto& volume : lost) {
+    log::info("machine {}: found its volume '{}'", vm.vmid.value, to_string(volume));
+    if (volume.name.find("-cloudinit") != std::string::npos) {
+      core.parts.storages.find(volume.storage)->remove(volume);
+    } else {
+      add_unused(config.main, to_string(volume));
+    }
+  }
+  core.configs().write(lock, config);
+}
+
+void rescan_all(Core& core) {
+  std::map<Vmid, std::vector<wire::VolumeId>> by_owner;
+  for (const auto& on : core.parts.storages.all()) {
+    if (!on->enabled() || !on->holds("images")) continue;
+    for (const auto& info : on->list("images")) {
+      if (info.vmid) by_owner[*info.vmid].push_back(info.id);
+    }
+  }
+  for (const auto& [vmid, owned] : by_owner) {
+    if (const auto vm = core.configs().find(vmid)) rescan_one(core, *vm, owned);
   }
 }
 
@@ -103,6 +142,11 @@ void repair_all(Core& core) {
     } catch (const Error& error) {
       log::warn("machine {} cannot be repaired: {}", vm->vmid.value, error.what());
     }
+  }
+  try {
+    rescan_all(core);
+  } catch (const Error& error) {
+    log::warn("storages cannot be searched for lost volumes: {}", error.what());
   }
 }
 

@@ -371,5 +371,18 @@ TEST_F(MachinesTest, AHalfMadeTemplateIsFinished) {
   EXPECT_EQ(world.volumes(), 2U);
 }
 
+TEST_F(MachinesTest, LostVolumesAreFoundAgain) {
+  make(k100, {{"virtio0", "local:0.01"}});
+  const auto local = world.storages->find("local");
+  const auto lost = local->allocate(k100, "raw", mib(1));
+  local->allocate(k100, "raw", mib(4), "vm-100-cloudinit.raw");
+  world.restart();
+  machines().adopt();
+  EXPECT_EQ(world.value(k100, "unused0"), to_string(lost));
+  EXPECT_EQ(world.volumes(), 2U);
+  ASSERT_EQ(world.end_of(machines().remove(kRoot, k100, {})), "OK");
+  EXPECT_EQ(world.volumes(), 0U);
+}
+
 }  // namespace
 }  // namespace hlid::node::vm
