@@ -2,8 +2,11 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
 #include <charconv>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -18,8 +21,39 @@ json::value parse_json(std::string_view text, std::string_view source) {
   return value;
 }
 
+namespace {
+
+/// Boost prints doubles as 0E0 and 9.5E-3, which is JSON but surprises readers: 0 and 0.0095 here.
+void write(const json::value& value, std::string& out) {
+  if (const auto* object = value.if_object()) {
+    out += '{';
+    for (const auto& member : *object) {
+      if (out.back() != '{') out += ',';
+      out += json::serialize(json::string(member.key()));
+      out += ':';
+      write(member.value(), out);
+    }
+    out += '}';
+  } else if (const auto* array = value.if_array()) {
+    out += '[';
+    for (const json::value& item : *array) {
+      if (out.back() != '[') out += ',';
+      write(item, out);
+    }
+    out += ']';
+  } else if (const auto* number = value.if_double(); number != nullptr && std::isfinite(*number)) {
+    out += fmt::format("{}", *number);
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+}  // namespace
+
 std::string to_text(const json::value& value) {
-  return json::serialize(value);
+  std::string out;
+  write(value, out);
+  return out;
 }
 
 namespace {

@@ -12,6 +12,7 @@
 #include "node/storage/storages.h"
 #include "node/task/tasks.h"
 #include "node/vm/machines.h"
+#include "support/tiny_guest.h"
 #include "sys/entropy.h"
 #include "sys/files.h"
 #include "sys/process.h"
@@ -22,10 +23,12 @@ namespace {
 namespace node = hlid::node;
 constexpr const char* kRootPassword = "hlid-contract-1";
 
-/// Does nothing: the recordings that are put to it start no machine.
+/// Machines get user-mode networks: what is compared is the API.
 class NoNetwork : public node::network::Network {
  public:
-  std::vector<std::string> command_prefix() override { return {}; }
+  std::vector<std::string> command_prefix() override {
+    return {std::string(HLID_SOURCE_DIR) + "/tests/contract/without-taps"};
+  }
   void add_taps(const std::vector<node::network::Tap>&) override {}
   void remove_taps(Vmid) override {}
   void set_hosts(const std::vector<node::network::Host>&) override {}
@@ -96,13 +99,20 @@ struct NodeUnderTest::Parts {
     options.key_pem = identity.key_pem;
     server = std::make_unique<net::HttpServer>(options, handler);
     sys::make_folder(folder.path() / "scratch");
+    const TinyGuest guest = tiny_guest();
+    std::filesystem::create_symlink(guest.kernel, folder.path() / "scratch/vmlinuz");
+    std::filesystem::create_symlink(guest.initrd, folder.path() / "scratch/tiny.img");
     sys::run_checked(processes, {{"qemu-img", "create", "-q", "-f", "qcow2",
                                   (folder.path() / "scratch/base.qcow2").string(), "256M"}});
   }
 };
 
 NodeUnderTest::NodeUnderTest() : parts_(std::make_unique<Parts>()) {}
-NodeUnderTest::~NodeUnderTest() = default;
+NodeUnderTest::~NodeUnderTest() {
+  for (const Vmid vmid : parts_->machines.running()) {
+    parts_->tasks.wait(parts_->machines.stop({}, vmid, {}));  // they would outlive us
+  }
+}
 
 ServerUnderTest NodeUnderTest::server() const {
   return {parts_->server->port(), "asgard", kRootPassword, parts_->home, parts_->folder.path() / "scratch"};

@@ -143,6 +143,10 @@ void Story::fill(const json::object& gap) {
     sys::write_durable(path, content);
     return;
   }
+  if (const auto vmid = get_integer(gap, "wait_agent")) {
+    wait_agent(*vmid);
+    return;
+  }
   const std::string path = get_string(gap, "path").value_or("");
   if (const auto name = get_string(gap, "upload")) {
     upload(path, *name);
@@ -156,7 +160,14 @@ void Story::fill(const json::object& gap) {
   if (!data.is_string() || !data.as_string().starts_with("UPID:")) return;
   const std::string upid(data.as_string());
   if (const auto theirs = get_string(gap, "upid")) upids_[*theirs] = upid;
-  wait_task(upid);
+  if (!gap.contains("nowait")) wait_task(upid);
+}
+
+void Story::wait_agent(long long vmid) const {
+  const std::string path = fmt::format("/nodes/{}/qemu/{}/agent/ping", server_.node, vmid);
+  for (int i = 0; i < 120 && call("POST", path, {}, true).is_null(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  }
 }
 
 void Story::upload(const std::string& path, const std::string& name) const {
@@ -218,6 +229,8 @@ std::string Story::theirs_to_ours(std::string text) const {
 }
 
 std::string Story::ours_to_theirs(std::string text) const {
+  text = replace_all(std::move(text), (server_.scratch / "vmlinuz").string(), "/srv/guest/vmlinuz");
+  text = replace_all(std::move(text), (server_.scratch / "tiny.img").string(), "/srv/guest/tiny.img");
   text = replace_all(std::move(text), (server_.scratch / "var/lib/vz2").string(), "/var/lib/vz2");
   text = replace_all(std::move(text), (server_.scratch / "var/lib/vz3").string(), "/var/lib/vz3");
   text = replace_all(std::move(text), server_.scratch.string(), std::string(kTheirScratch));
@@ -249,7 +262,8 @@ std::string Story::header_value(const Recording& recording, const std::string& n
   if (name == "CSRFPreventionToken" && is_placeholder(value)) {
     const std::string cookie = header_of(recording.request_headers, "Cookie");
     const auto token = csrf_.find(user_of_ticket(cookie.substr(cookie.find('=') + 1)));
-    return token == csrf_.end() ? value : token->second;
+    const bool belongs = contains(percent_decode(cookie), ":" + value.substr(0, value.find(':')) + ":");
+    return token == csrf_.end() || !belongs ? value : token->second;
   }
   if (name == "Cookie" && is_placeholder(value)) {
     const auto ticket = tickets_.find(user_of_ticket(value.substr(value.find('=') + 1)));

@@ -53,6 +53,7 @@ class Story {
   };
   void fill_gaps(int before, const std::string& name);
   void fill(const json::object& gap);
+  void wait_agent(long long vmid) const;
   void upload(const std::string& path, const std::string& name) const;
   Outcome play_one(const Recording& recording);
   Sent send(const Recording& recording);
