@@ -37,6 +37,9 @@ EXTRA = {
     "GET /nodes/{node}/hardware/pci": {"node": NODE},
     "GET /nodes/{node}/qemu/{vmid}/firewall/rules": {"node": NODE, "vmid": VMID},
     "GET /cluster/config/qdevice": {}, "GET /cluster/config/nodes": {}, "GET /cluster/replication": {},
+    "POST /access/vncticket": {"authid": {"type": "string", "maxLength": 64}, "vncticket": {"type": "string"},
+                               "privs": {"type": "string", "format": "pve-priv-list", "maxLength": 64},
+                               "path": {"type": "string", "maxLength": 64}},
     "GET /cluster/sdn/zones": {}, "GET /cluster/firewall/options": {}, "GET /cluster/backup": {},
 }
 

@@ -72,6 +72,8 @@ class Story {
                        std::vector<std::string>& problems) const;
   void compare_body(const Recording& recording, const RawResponse& response,
                     std::vector<std::string>& problems) const;
+  void compare_kinds(const json::value& theirs, const json::value& ours,
+                     std::vector<std::string>& problems) const;
   void compare_task(const Recording& recording, const RawResponse& response,
                     std::vector<std::string>& problems) const;
   std::string ours_to_theirs(std::string text) const;
@@ -79,7 +81,7 @@ class Story {
 
   /// As root, in plain words; returns `data`. Throws for an error status unless `lenient`.
   json::value call(const std::string& method, const std::string& path, const std::string& form = {},
-                   bool lenient = false) const;
+                   bool lenient = false, const std::string& token = {}) const;
   json::value wait_task(const std::string& upid) const;
   void log_in(const std::string& user, const std::string& password);
 

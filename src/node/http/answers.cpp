@@ -57,9 +57,12 @@ std::string phrase_of(std::string_view text) {
   return phrase;
 }
 
-/// Proxmox's texts end with a newline, but those of its router.
+/// Proxmox's texts end with a newline, but those of its router. A carriage return (QEMU's own texts end with
+/// one) breaks the answer there, and is left out here.
 std::string message_of(const wire::ApiError& error) {
-  return error.status() == 501 ? error.message() : error.message() + "\n";
+  std::string text = replace_all(error.message(), "\r", "");
+  while (text.ends_with('\n')) text.pop_back();
+  return error.status() == 501 ? text : text + "\n";
 }
 
 }  // namespace

@@ -166,6 +166,17 @@ void require_config_rights(const Parts& parts, const Call& call, Vmid vmid, cons
   }
 }
 
+void require_cdrom_for_iso(const Call& call) {
+  for (const auto& [name, value] : call.params.items()) {
+    if (!wire::is_drive_key(name) || value.kind == Value::Kind::null) continue;
+    const auto property = wire::PropertyString::parse(value.str(), "file");
+    const auto volume = wire::parse_volume_id(property.get_or("file", ""));
+    if (volume && volume->name.starts_with("iso/") && property.get_or("media", "") != "cdrom") {
+      throw wire::parameter_error(name, "explicit 'media=cdrom' is required for iso images");
+    }
+  }
+}
+
 void require_disk_and_bridge_rights(const Parts& parts, const Call& call,
                                     const std::string& default_storage) {
   if (call.who.is_root_user()) return;

@@ -49,6 +49,7 @@ Answer create(Parts& parts, Call& call) {
   require_allocate(parts, call, vmid, pool);
   require_config_rights(parts, call, vmid, pool);
   require_disk_and_bridge_rights(parts, call);
+  require_cdrom_for_iso(call);
   if (const std::string* name = first_null(call.params); name != nullptr && !parts.machines.exists(vmid)) {
     const std::string problem = fmt::format(
         "unable to create VM {} - unable to parse value of '{}' - got undefined value", vmid.value, *name);
@@ -96,6 +97,7 @@ void require_change(const Parts& parts, const Call& call) {
   const Vmid vmid = vmid_of(call.params);
   require_config_rights(parts, call, vmid);
   require_disk_and_bridge_rights(parts, call);
+  require_cdrom_for_iso(call);
 }
 
 Answer set_config(Parts& parts, Call& call) {

@@ -15,6 +15,7 @@
 #include "node/vm/machines.h"
 #include "sys/clock.h"
 #include "sys/files.h"
+#include "sys/hash.h"
 
 namespace hlid::node::service {
 namespace {
@@ -96,8 +97,11 @@ Answer dns(Parts&, Call&) {
   return result;
 }
 
-Answer subscription(Parts&, Call&) {
-  return json::object{{"status", "notfound"}, {"message", "There is no subscription key"}};
+Answer subscription(Parts& parts, Call&) {
+  return json::object{{"status", "notfound"},
+                      {"message", "There is no subscription key"},
+                      {"url", "https://www.proxmox.com/en/proxmox-virtual-environment/pricing"},
+                      {"serverid", to_upper(sys::sha256_hex(parts.fingerprint).substr(0, 32))}};
 }
 
 /// Points in time without values: the node keeps no history.

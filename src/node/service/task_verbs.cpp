@@ -5,9 +5,13 @@
 #include "node/service/callers.h"
 #include "node/service/verbs.h"
 #include "node/task/tasks.h"
+#include "sys/clock.h"
 
 namespace hlid::node::service {
 namespace {
+
+/// The call ends with the task, as a rule.
+constexpr std::chrono::seconds kPatienceWithStop{5};
 
 /// "user@realm!token" in two fields, as Proxmox shows a task of a token.
 void put_user(json::object& row, const std::string& user) {
@@ -67,6 +71,10 @@ Answer stop(Parts& parts, Call& call) {
   const wire::Upid upid = task::require_upid(call.params.get_or("upid", ""));
   require_access(parts, call, upid, "Sys.Modify");
   parts.tasks.stop(upid);
+  const auto deadline = parts.clock.now() + kPatienceWithStop;
+  while (parts.tasks.status(upid).running && parts.clock.now() < deadline) {
+    parts.clock.sleep(std::chrono::milliseconds(20));
+  }
   return nullptr;
 }
 

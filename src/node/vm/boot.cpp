@@ -1,9 +1,11 @@
 // All machines at once: start at boot in startup order, shutdown in the reverse one.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "node/vm/power.h"
 #include "wire/api_error.h"
 #include "wire/property_string.h"
@@ -44,10 +46,19 @@ std::map<long long, std::vector<Startup>> groups(const Core& core, Wanted wanted
   return out;
 }
 
-auto to_start(const Core& core, bool force) {
-  return groups(core, [&core, force](const config::StoredVm& vm) {
-    return (force || vm.config.get("onboot") == "1") && !core.is_running(vm.vmid);
+auto to_start(const Core& core, bool force, const std::set<std::string>& only = {}) {
+  return groups(core, [&core, &only, force](const config::StoredVm& vm) {
+    const bool picked = only.empty() || only.count(to_string(vm.vmid)) != 0;
+    return picked && (force || vm.config.get("onboot") == "1") && !core.is_running(vm.vmid);
   });
+}
+
+/// The parameter `vms`: a list of those that are meant; empty: all.
+std::set<std::string> only_of(const Params& params) {
+  const auto found = params.find("vms");
+  if (found == params.end()) return {};
+  const auto words = split_list(found->second, ",; ");
+  return {words.begin(), words.end()};
 }
 
 }  // namespace
@@ -89,8 +100,9 @@ void Machines::stop_all(const Caller& caller, std::stop_token stop) {
 wire::Upid Machines::start_all_task(const Caller& caller, const Params& params) {
   Core& core = *core_;
   const bool force = flag(params, "force");
-  return core.parts.tasks.start("startall", "", caller.user, [&core, force](TaskContext& context) {
-    for (const auto& [order, group] : to_start(core, force)) {
+  const auto only = only_of(params);
+  return core.parts.tasks.start("startall", "", caller.user, [&core, force, only](TaskContext& context) {
+    for (const auto& [order, group] : to_start(core, force, only)) {
       for (const auto& machine : group) {
         context.log(fmt::format("Starting VM {}", machine.vmid.value));
         try {
@@ -103,10 +115,13 @@ wire::Upid Machines::start_all_task(const Caller& caller, const Params& params) 
   });
 }
 
-wire::Upid Machines::stop_all_task(const Caller& caller, const Params&) {
+wire::Upid Machines::stop_all_task(const Caller& caller, const Params& params) {
   Core& core = *core_;
-  return core.parts.tasks.start("stopall", "", caller.user, [&core](TaskContext& context) {
-    const auto all = groups(core, [&core](const config::StoredVm& vm) { return core.is_running(vm.vmid); });
+  const auto only = only_of(params);
+  return core.parts.tasks.start("stopall", "", caller.user, [&core, only](TaskContext& context) {
+    const auto all = groups(core, [&core, &only](const config::StoredVm& vm) {
+      return core.is_running(vm.vmid) && (only.empty() || only.count(to_string(vm.vmid)) != 0);
+    });
     for (auto group = all.rbegin(); group != all.rend(); ++group) {
       std::vector<std::jthread> together;  // machines of one order go down side by side
       for (const auto& machine : group->second) {
