@@ -146,6 +146,25 @@ TEST_F(VmTest, AClonesWholeLife) {
   EXPECT_EQ(world().end_of(machines().resize(kRoot, kOne, {{"disk", "virtio0"}, {"size", "64M"}})), "OK");
   EXPECT_EQ(run(kOne, "cat /sys/block/vda/size"), "131072");
 
+  // A disk and a card are plugged in and pulled out; the guest sees them come and go.
+  EXPECT_EQ(api_error_of([] {
+              machines().set_config(kRoot, kOne,
+                                    {{"virtio1", "local:0.01"}, {"scsi2", "local:0.02"}, {"net1", "virtio"}});
+            }),
+            "");  // 250, 251
+  EXPECT_EQ(machines().pending(kOne).size(), machines().config(kOne, true).size());
+  EXPECT_EQ(run(kOne, "sleep 1; ls /sys/block | grep -c '^vd\\|^sd'; ls /sys/class/net | grep -c eth"),
+            "3\n2");
+  EXPECT_EQ(world().end_of(machines().resize(kRoot, kOne, {{"disk", "virtio1"}, {"size", "32M"}})), "OK");
+  EXPECT_EQ(api_error_of([] {
+              machines().set_config(kRoot, kOne, {{"delete", "virtio1,scsi2,net1"}});
+            }),
+            "");  // 252
+  EXPECT_EQ(run(kOne, "ls /sys/block | grep -c '^vd\\|^sd'; ls /sys/class/net | grep -c eth"), "1\n1");
+  EXPECT_EQ(world().value(kOne, "virtio1"), "(none)");
+  EXPECT_NE(world().value(kOne, "unused0"), "(none)");
+  machines().set_config(kRoot, kOne, {{"delete", "unused0,unused1"}});
+
   // What waits for a restart, and what does not.
   machines().set_config(kRoot, kOne, {{"memory", "192"}, {"name", "renamed"}, {"tags", "a;b"}});
   EXPECT_EQ(world().value(kOne, "memory"), "160");

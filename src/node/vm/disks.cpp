@@ -70,7 +70,8 @@ wire::VolumeId allocate(const Core& core, Vmid vmid, const qemu::Drive& drive, s
     return on.import_image(variables, "raw", vmid, format_for(drive, on), {}, {});
   }
   const double amount = gib_of(drive.volume).value_or(0);
-  size = drive.key == "tpmstate0" ? kTpmState : Bytes{static_cast<std::int64_t>(amount * 1024 * 1024) * 1024};
+  const Bytes asked{static_cast<std::int64_t>(amount * 1024 * 1024) * 1024};
+  size = drive.key == "tpmstate0" ? kTpmState : whole_sectors(asked);
   return on.allocate(vmid, format_for(drive, on), size);
 }
 
@@ -114,6 +115,10 @@ bool takes_direct_io(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+Bytes whole_sectors(Bytes size) {
+  return Bytes{(size.count + 4095) / 4096 * 4096};
+}
 
 DriveRequest request_of(const qemu::Drive& drive) {
   if (drive.volume == "none" || drive.volume == "cdrom") return DriveRequest::medium;

@@ -53,6 +53,9 @@ std::optional<qemu::Drive> cloudinit_drive_of(const Section& values);
 /// Throws ApiError "ide3 - cloud-init drive is already attached at 'ide2'".
 void check_single_cloudinit(const Section& values, const qemu::Drive& added);
 
+/// Up to whole sectors of 4 KiB: with O_DIRECT, QEMU opens no other disk for writing on such a host disk.
+Bytes whole_sectors(Bytes size);
+
 /// Logs a copy's progress as Proxmox does, some ten times at most.
 storage::CopyProgress log_progress(TaskContext* context);
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/text.h"
-#include "node/qemu/command_line.h"
+#include "node/qemu/plug.h"
 #include "node/vm/config_rules.h"
 #include "node/vm/disks.h"
+#include "node/vm/power.h"
 #include "wire/property_string.h"
 #include "wire/vm_keys.h"
 
@@ -17,6 +19,14 @@ bool enabled(const Section& values, std::string_view what) {
   if (list == "1") return what == "network" || what == "disk" || what == "usb";
   const auto kinds = split_list(list, ",; ");
   return std::find(kinds.begin(), kinds.end(), what) != kinds.end();
+}
+
+void quietly(qemu::QmpClient& qmp, const qemu::QmpCommand& command) {
+  try {
+    qmp.execute(command.name, command.arguments);
+  } catch (const Error& error) {  // it was not there, or went by itself
+    log::debug("{}", error.what());
+  }
 }
 
 /// Another disc in a CD drive, or none.
@@ -34,34 +44,86 @@ void change_medium(const Core& core, const RunningVmPtr& vm, const std::string& 
                                           {"force", true}});
 }
 
+bool is_pluggable_drive(const VmConfig& config, const qemu::Drive& drive) {
+  const std::string hardware = config.get("scsihw", "lsi");
+  const bool bus = drive.bus == "virtio" || (drive.bus == "scsi" && hardware.rfind("virtio-scsi", 0) == 0);
+  return bus && !drive.is_cloudinit() && enabled(config.main, "disk") &&
+         !contains(config.get("machine"), "q35");
+}
+
+/// Adds the device of `key`; what was added before a step failed is taken back.
+bool plug(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std::string& key) {
+  Section after = config.main;
+  after.set(key, config.pending.get(key));
+  const auto commands =
+      qemu::plug_commands(vm->vmid, config.main, after, core.parts.facts, places_of(core, after));
+  if (!commands) return false;
+  const auto qmp = vm->qmp();
+  try {
+    for (const auto& command : *commands) qmp->execute(command.name, command.arguments);
+  } catch (const Error&) {
+    for (const auto& undo : qemu::cleanup_commands(key)) quietly(*qmp, undo);
+    throw;
+  }
+  return true;
+}
+
+/// Asks the guest to let go of a device and waits until it has.
+void unplug(Core& core, const RunningVmPtr& vm, const std::string& key) {
+  const auto qmp = vm->qmp();
+  qmp->execute("device_del", {{"id", key}});
+  const auto is_there = [&qmp, &key] {
+    const json::value devices = qmp->execute("qom-list", {{"path", "/machine/peripheral"}});
+    const auto& list = devices.as_array();
+    return std::any_of(list.begin(), list.end(),
+                       [&key](const json::value& one) { return get_string(one.as_object(), "name") == key; });
+  };
+  for (int i = 0; is_there(); ++i) {
+    if (i == 50) throw Error(Errc::timeout, "error on hot-unplugging device '{}'", key);
+    core.parts.clock.sleep(std::chrono::milliseconds(100));
+  }
+  for (const auto& rest : qemu::cleanup_commands(key)) quietly(*qmp, rest);
+}
+
 bool plug_drive(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std::string& key) {
   const auto* before = config.main.find(key);
   const auto* after = config.pending.find(key);
   if (after == nullptr) {  // a removal
-    const auto order = qemu::boot_order(config.main);
     const auto drive = qemu::parse_drive(key, *before);
+    const auto order = qemu::boot_order(config.main);
     const auto first =
         std::find_if(order.begin(), order.end(), [](const auto& d) { return qemu::is_disk_key(d); });
     if (first != order.end() && *first == key && !drive.is_cdrom()) {
       throw Error(Errc::conflict, "can't unplug bootdisk '{}'", key);
     }
-    return false;
+    if (!is_pluggable_drive(config, drive)) return false;
+    unplug(core, vm, key);
+    return true;
   }
-  if (before == nullptr) return false;
-  const auto old_drive = qemu::parse_drive(key, *before);
   const auto new_drive = qemu::parse_drive(key, *after);
+  if (before == nullptr) return is_pluggable_drive(config, new_drive) && plug(core, vm, config, key);
+  const auto old_drive = qemu::parse_drive(key, *before);
   if (!old_drive.is_cdrom() || !new_drive.is_cdrom()) return false;
   change_medium(core, vm, key, new_drive);
   return true;
 }
 
-/// Everything but the link's state needs another device or another tap.
-bool plug_net(const RunningVmPtr& vm, const VmConfig& config, const std::string& key) {
+/// Cards come and go; of one that stays only the link's state changes live, all else needs another device or
+/// tap.
+bool plug_net(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std::string& key) {
   const auto* before = config.main.find(key);
   const auto* after = config.pending.find(key);
-  if (before == nullptr || after == nullptr) return false;
-  auto old_card = qemu::parse_net(key, *before);
+  if (contains(config.get("machine"), "q35") && (before == nullptr || after == nullptr)) return false;
+  if (after == nullptr) {
+    unplug(core, vm, key);
+    return true;
+  }
   auto new_card = qemu::parse_net(key, *after);
+  if (before == nullptr) {
+    if (const auto tap = tap_of(vm->vmid, new_card)) core.parts.network.add_taps({*tap});
+    return plug(core, vm, config, key);
+  }
+  auto old_card = qemu::parse_net(key, *before);
   const bool down = new_card.link_down;
   for (auto* card : {&old_card, &new_card}) {
     for (const char* soft : {"link_down", "firewall", "rate"}) card->options.remove(soft);
@@ -84,7 +146,7 @@ bool hotplug(Core& core, const RunningVmPtr& vm, const VmConfig& config, const s
   if (key == "balloon") return plug_balloon(vm, config);
   if (applies_at_once(key)) return true;
   if (wire::is_drive_key(key)) return plug_drive(core, vm, config, key);
-  if (wire::is_net_key(key) && enabled(config.main, "network")) return plug_net(vm, config, key);
+  if (wire::is_net_key(key) && enabled(config.main, "network")) return plug_net(core, vm, config, key);
   return false;
 }
 

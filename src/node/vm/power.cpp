@@ -43,12 +43,7 @@ StoredVmPtr settle_pending(Core& core, const VmLock& lock, const StoredVmPtr& vm
 std::vector<network::Tap> taps_of(Vmid vmid, const Section& values) {
   std::vector<network::Tap> taps;
   for (const auto& card : qemu::nets_of(values)) {
-    if (card.bridge.empty()) continue;
-    network::Tap tap{vmid, card.index, card.bridge};
-    if (card.queues > 1 && card.model == "virtio") tap.queues = card.queues;
-    if (card.mtu && *card.mtu > 1) tap.mtu = card.mtu;
-    tap.tag = card.tag;
-    taps.push_back(tap);
+    if (const auto tap = tap_of(vmid, card)) taps.push_back(*tap);
   }
   return taps;
 }
@@ -116,6 +111,17 @@ void shut_down_or_stop(Core& core, const RunningVmPtr& vm, const Params& params,
   if (core.runtime.find(vm->vmid) == vm) signal_and_wait(core, vm, SIGKILL, "SIGKILL", context);
 }
 
+/// A shutdown that waits for a guest holds the machine's lock; who wants to stop it need not wait for that.
+void end_shutdown_tasks(const Core& core, Vmid vmid) {
+  task::TaskFilter filter;
+  filter.source = task::Source::active;
+  filter.type = "qmshutdown";
+  filter.vmid = to_string(vmid);
+  for (const auto& entry : core.parts.tasks.list(filter).entries) {
+    if (entry.running) core.parts.tasks.stop(entry.upid);
+  }
+}
+
 void reboot_machine(Core& core, Vmid vmid, const Params& params, TaskContext& context) {
   const VmLock lock = core.lock(vmid, context);
   const auto vm = core.require_running(vmid);
@@ -126,6 +132,15 @@ void reboot_machine(Core& core, Vmid vmid, const Params& params, TaskContext& co
 }
 
 }  // namespace
+
+std::optional<network::Tap> tap_of(Vmid vmid, const qemu::NetCard& card) {
+  if (card.bridge.empty()) return std::nullopt;
+  network::Tap tap{vmid, card.index, card.bridge};
+  if (card.queues > 1 && card.model == "virtio") tap.queues = card.queues;
+  if (card.mtu && *card.mtu > 1) tap.mtu = card.mtu;
+  tap.tag = card.tag;
+  return tap;
+}
 
 void start_machine(Core& core, Vmid vmid, const Params& params, TaskContext& context) {
   const VmLock lock = core.lock(vmid, context);
@@ -196,12 +211,16 @@ wire::Upid Machines::start(const Caller& caller, Vmid vmid, const Params& params
   });
 }
 
-wire::Upid Machines::stop(const Caller& caller, Vmid vmid, const Params&) {
+wire::Upid Machines::stop(const Caller& caller, Vmid vmid, const Params& params) {
   Core& core = *core_;
   core.configs().require(vmid);
+  if (flag(params, "overrule-shutdown")) end_shutdown_tasks(core, vmid);
   return core.task("qmstop", vmid, caller, [&core, vmid](TaskContext& context) {
     const VmLock lock = core.lock(vmid, context);
-    if (const auto vm = core.runtime.find(vmid)) end_qemu(core, vm, context);
+    if (const auto vm = core.runtime.find(vmid)) {
+      end_qemu(core, vm, context);
+      settle_pending(core, lock, core.configs().require(vmid));
+    }
   });
 }
 
@@ -215,8 +234,12 @@ wire::Upid Machines::shutdown(const Caller& caller, Vmid vmid, const Params& par
     const VmLock lock = core.lock(vmid, context);
     const auto vm = core.runtime.find(vmid);
     if (vm == nullptr) return;
-    if (vm->paused) return end_qemu(core, vm, context);
-    shut_down_or_stop(core, vm, params, context);
+    if (vm->paused) {
+      end_qemu(core, vm, context);
+    } else {
+      shut_down_or_stop(core, vm, params, context);
+    }
+    settle_pending(core, lock, core.configs().require(vmid));
   });
 }
 

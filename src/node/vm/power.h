@@ -9,6 +9,9 @@ namespace hlid::node::vm {
 void start_machine(Core& core, Vmid vmid, const Params& params, TaskContext& context);
 void start_locked(Core& core, const VmLock& lock, const Params& params, TaskContext& context);
 
+/// The tap of a card on a bridge.
+std::optional<network::Tap> tap_of(Vmid vmid, const qemu::NetCard& card);
+
 enum class Gone { yes, no };
 /// Asks the guest, by agent or ACPI, and waits. `no` when it did not follow in time.
 Gone shut_down(Core& core, const RunningVmPtr& vm, std::chrono::milliseconds timeout, TaskContext& context);

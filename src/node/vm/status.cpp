@@ -69,8 +69,24 @@ const char* qmp_status_of(const RunningVmPtr& vm) {
   return vm->paused ? "paused" : "running";
 }
 
+/// What went through the machine's taps; adds each card to `nics` when that is given.
+network::Traffic traffic_of(const Core& core, const config::StoredVm& vm, json::object* nics = nullptr) {
+  network::Traffic sum;
+  const auto taps = core.parts.network.traffic();
+  for (const auto& card : qemu::nets_of(vm.config.main)) {
+    const std::string name = qemu::tap_name(vm.vmid.value, card.index);
+    const auto at = taps.find(name);
+    if (card.bridge.empty() || (at == taps.end() && nics == nullptr)) continue;
+    const network::Traffic one = at != taps.end() ? at->second : network::Traffic{};
+    sum.received += one.received;
+    sum.sent += one.sent;
+    if (nics != nullptr) (*nics)[name] = json::object{{"netin", one.received}, {"netout", one.sent}};
+  }
+  return sum;
+}
+
 /// The members that every kind of row has.
-json::object common_row(const config::StoredVm& vm, const RunningVmPtr& running) {
+json::object common_row(const Core& core, const config::StoredVm& vm, const RunningVmPtr& running) {
   const Section& values = vm.config.main;
   const Usage usage = usage_of(running, qemu::vcpu_count(values));
   json::object row{{"vmid", vm.vmid.value},
@@ -84,14 +100,19 @@ json::object common_row(const config::StoredVm& vm, const RunningVmPtr& running)
                    {"cpu", usage.cpu},
                    {"netin", 0},
                    {"netout", 0}};
+  if (running != nullptr) {
+    const network::Traffic traffic = traffic_of(core, vm);
+    row["netin"] = traffic.received;
+    row["netout"] = traffic.sent;
+  }
   if (const auto* tags = values.find("tags"); tags != nullptr && !trim(*tags).empty()) row["tags"] = *tags;
   if (const auto* lock = values.find("lock")) row["lock"] = *lock;
   return row;
 }
 
-json::object row_of(const config::StoredVm& vm, const RunningVmPtr& running) {
+json::object row_of(const Core& core, const config::StoredVm& vm, const RunningVmPtr& running) {
   const Section& values = vm.config.main;
-  json::object row = common_row(vm, running);
+  json::object row = common_row(core, vm, running);
   row["cpus"] = qemu::vcpu_count(values);
   if (is_template(values)) row["template"] = 1;
   if (values.contains("serial0")) row["serial"] = 1;
@@ -108,12 +129,15 @@ void add_monitor_facts(json::object& row, const RunningVm& vm) {
   constexpr std::chrono::milliseconds kShort{2000};
   const auto qmp = vm.qmp();
   row["running-qemu"] = qmp->version();
+  const json::value machine = qmp->execute("qom-get", {{"path", "/machine"}, {"property", "type"}}, kShort);
+  row["running-machine"] = replace_all(std::string(machine.as_string()), "-machine", "");
   const json::value stats = qmp->execute("query-blockstats", {}, kShort);
   json::object by_drive;
   std::int64_t read = 0;
   std::int64_t written = 0;
   for (const auto& one : stats.as_array()) {
-    const std::string device = get_string(one.as_object(), "device").value_or("");
+    std::string device = get_string(one.as_object(), "device").value_or("");
+    if (device.empty()) device = get_string(one.as_object(), "node-name").value_or("");  // a plugged drive
     const auto* numbers = one.as_object().if_contains("stats");
     if (device.rfind("drive-", 0) != 0 || numbers == nullptr) continue;
     read += get_integer(numbers->as_object(), "rd_bytes").value_or(0);
@@ -135,7 +159,7 @@ json::value shown(std::string_view key, const std::string& value) {
 json::object Machines::list_row(Vmid vmid, bool full) const {
   const auto vm = core_->configs().require(vmid);
   const auto running = core_->runtime.find(vmid);
-  json::object row = row_of(*vm, running);
+  json::object row = row_of(*core_, *vm, running);
   if (full) row["qmpstatus"] = qmp_status_of(running);
   return row;
 }
@@ -143,7 +167,7 @@ json::object Machines::list_row(Vmid vmid, bool full) const {
 json::object Machines::resource_row(Vmid vmid) const {
   const auto vm = core_->configs().require(vmid);
   const auto running = core_->runtime.find(vmid);
-  json::object row = common_row(*vm, running);
+  json::object row = common_row(*core_, *vm, running);
   row["id"] = "qemu/" + to_string(vmid);
   row["type"] = "qemu";
   row["node"] = core_->parts.node;
@@ -157,7 +181,7 @@ json::object Machines::resource_row(Vmid vmid) const {
 json::object Machines::current(Vmid vmid) const {
   const auto vm = core_->configs().require(vmid);
   const auto running = core_->runtime.find(vmid);
-  json::object row = row_of(*vm, running);
+  json::object row = row_of(*core_, *vm, running);
   row["qmpstatus"] = qmp_status_of(running);
   row["ha"] = json::object{{"managed", 0}};
   if (has_agent(vm->config.main)) row["agent"] = 1;
@@ -165,10 +189,7 @@ json::object Machines::current(Vmid vmid) const {
   row["diskread"] = 0;
   row["diskwrite"] = 0;
   json::object nics;
-  for (const auto& card : qemu::nets_of(vm->config.main)) {
-    if (!card.bridge.empty())
-      nics[qemu::tap_name(vmid.value, card.index)] = json::object{{"netin", 0}, {"netout", 0}};
-  }
+  traffic_of(*core_, *vm, &nics);
   row["nics"] = std::move(nics);
   try {
     add_monitor_facts(row, *running);

@@ -9,13 +9,23 @@
 namespace hlid::node::vm {
 namespace {
 
-/// "+10G" is relative; the result is a multiple of 1 KiB.
+/// "+10G" is relative; the result is in whole sectors.
 Bytes wanted_size(const std::string& size, Bytes now) {
   const bool relative = size.rfind('+', 0) == 0;
   const auto parsed = wire::parse_size(relative ? size.substr(1) : size);
   if (!parsed) throw wire::parameter_error("size", "value does not match the regex pattern");
   const std::int64_t bytes = relative ? now.count + parsed->count : parsed->count;
-  return Bytes{(bytes + 1023) / 1024 * 1024};
+  return whole_sectors(Bytes{bytes});
+}
+
+/// A drive of the command line goes by its device's name, a plugged one by its node's.
+void resize_live(const RunningVmPtr& vm, const std::string& key, Bytes size) {
+  const auto qmp = vm->qmp();
+  try {
+    qmp->execute("block_resize", {{"device", "drive-" + key}, {"size", size.count}});
+  } catch (const qemu::QmpError&) {
+    qmp->execute("block_resize", {{"node-name", "drive-" + key}, {"size", size.count}});
+  }
 }
 
 void resize_drive(Core& core, Vmid vmid, const std::string& key, const std::string& size,
@@ -37,7 +47,7 @@ void resize_drive(Core& core, Vmid vmid, const std::string& key, const std::stri
   if (target < now) throw wire::failure("shrinking disks is not supported");
   if (target > now) {
     if (running != nullptr) {
-      running->qmp()->execute("block_resize", {{"device", "drive-" + key}, {"size", target.count}});
+      resize_live(running, key, target);
     } else {
       on->resize(volume, target);
       context.log("Image resized.");
