@@ -148,6 +148,12 @@ VmLock ConfigStore::lock_shared(Vmid vmid, std::stop_token stop) {
   return acquire(vmid, true, options_.lock_wait, std::move(stop), {});
 }
 
+VmLock ConfigStore::try_lock(Vmid vmid) {
+  const std::lock_guard guard(lock_mutex_);
+  if (!locked_.emplace(vmid, -1).second) return {};
+  return VmLock(this, vmid);
+}
+
 VmLock ConfigStore::acquire(Vmid vmid, bool shared, std::chrono::milliseconds wait, std::stop_token stop,
                             const std::function<void()>& on_wait) {
   std::unique_lock guard(lock_mutex_);

@@ -81,6 +81,8 @@ class ConfigStore {
   VmLock lock(Vmid vmid, std::chrono::milliseconds wait, std::stop_token stop = {},
               const std::function<void()>& on_wait = {});
 
+  /// Does not wait: an empty lock when somebody has it.
+  VmLock try_lock(Vmid vmid);
   /// Several may read (clone from) one machine at once; they exclude, and are excluded by, those that change
   /// it.
   VmLock lock_shared(Vmid vmid, std::stop_token stop = {});

@@ -253,11 +253,11 @@ std::optional<wire::Upid> Machines::set_config_task(const Caller& caller, Vmid v
     check_change(core, caller, change, *vm);
   });
   const auto upid =
-      core.task("qmconfig", vmid, caller, [&core, caller, vmid, change, params](TaskContext& context) {
-        context.log(fmt::format("update VM {}:{}", vmid.value, told(params)));
-        const VmLock lock = core.lock(vmid, context);
-        change_machine(core, caller, change, params, lock, context.stop_token(), &context);
-      });
+      core.locked_task("qmconfig", vmid, caller,
+                       [&core, caller, vmid, change, params](const VmLock& lock, TaskContext& context) {
+                         context.log(fmt::format("update VM {}:{}", vmid.value, told(params)));
+                         change_machine(core, caller, change, params, lock, context.stop_token(), &context);
+                       });
   const auto delay = number(params, "background_delay", 0);
   // Whoever asks for a delay waits that long for the end; the result is the task's, so an error keeps it
   // visible.

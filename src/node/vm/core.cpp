@@ -1,6 +1,8 @@
 #include "node/vm/core.h"
 
 #include <cstdlib>
+#include <memory>
+#include <utility>
 
 #include "base/ip.h"
 #include "base/log.h"
@@ -23,6 +25,16 @@ void Core::on_end(Vmid vmid, bool /*crashed*/) const {
 
 wire::Upid Core::task(const char* type, Vmid vmid, const Caller& caller, task::Work work) const {
   return parts.tasks.start(type, to_string(vmid), caller.user, std::move(work));
+}
+
+wire::Upid Core::locked_task(const char* type, Vmid vmid, const Caller& caller,
+                             std::function<void(const VmLock&, TaskContext&)> work) const {
+  // Shared because a task's work must be copyable; only the one copy that runs takes it.
+  auto early = std::make_shared<VmLock>(configs().try_lock(vmid));
+  return task(type, vmid, caller, [this, vmid, early, work = std::move(work)](TaskContext& context) {
+    const VmLock held = *early ? std::move(*early) : lock(vmid, context);
+    work(held, context);
+  });
 }
 
 VmLock Core::lock(Vmid vmid, TaskContext& context) const {

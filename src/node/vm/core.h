@@ -37,6 +37,10 @@ class Core {
 
   /// A task for one machine.
   wire::Upid task(const char* type, Vmid vmid, const Caller& caller, task::Work work) const;
+  /// The same for work that needs the machine's lock. A free lock is taken before this returns, so that calls
+  /// made one after the other take effect in that order; one that is held is waited for in the task.
+  wire::Upid locked_task(const char* type, Vmid vmid, const Caller& caller,
+                         std::function<void(const VmLock&, TaskContext&)> work) const;
   /// The config lock; a wait is logged as Proxmox does ("trying to acquire lock...", " OK").
   VmLock lock(Vmid vmid, TaskContext& context) const;
   HostDns dns() const;

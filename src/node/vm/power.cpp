@@ -122,9 +122,8 @@ void end_shutdown_tasks(const Core& core, Vmid vmid) {
   }
 }
 
-void reboot_machine(Core& core, Vmid vmid, const Params& params, TaskContext& context) {
-  const VmLock lock = core.lock(vmid, context);
-  const auto vm = core.require_running(vmid);
+void reboot_machine(Core& core, const VmLock& lock, const Params& params, TaskContext& context) {
+  const auto vm = core.require_running(lock.vmid());
   if (shut_down(core, vm, timeout_of(params, 60), context) == Gone::no) {
     throw wire::failure("VM quit/powerdown failed - got timeout");
   }
@@ -206,8 +205,8 @@ void end_qemu(Core& core, const RunningVmPtr& vm, TaskContext& context) {
 
 wire::Upid Machines::start(const Caller& caller, Vmid vmid, const Params& params) {
   Core& core = *core_;
-  return core.task("qmstart", vmid, caller, [&core, vmid, params](TaskContext& context) {
-    start_machine(core, vmid, params, context);
+  return core.locked_task("qmstart", vmid, caller, [&core, params](const VmLock& lock, TaskContext& context) {
+    start_locked(core, lock, params, context);
   });
 }
 
@@ -215,8 +214,7 @@ wire::Upid Machines::stop(const Caller& caller, Vmid vmid, const Params& params)
   Core& core = *core_;
   core.configs().require(vmid);
   if (flag(params, "overrule-shutdown")) end_shutdown_tasks(core, vmid);
-  return core.task("qmstop", vmid, caller, [&core, vmid](TaskContext& context) {
-    const VmLock lock = core.lock(vmid, context);
+  return core.locked_task("qmstop", vmid, caller, [&core, vmid](const VmLock& lock, TaskContext& context) {
     if (const auto vm = core.runtime.find(vmid)) {
       end_qemu(core, vm, context);
       settle_pending(core, lock, core.configs().require(vmid));
@@ -230,32 +228,32 @@ wire::Upid Machines::shutdown(const Caller& caller, Vmid vmid, const Params& par
   if (const auto vm = core.runtime.find(vmid); vm != nullptr && vm->paused && !flag(params, "forceStop")) {
     throw wire::failure("VM is paused - cannot shutdown");
   }
-  return core.task("qmshutdown", vmid, caller, [&core, vmid, params](TaskContext& context) {
-    const VmLock lock = core.lock(vmid, context);
-    const auto vm = core.runtime.find(vmid);
-    if (vm == nullptr) return;
-    if (vm->paused) {
-      end_qemu(core, vm, context);
-    } else {
-      shut_down_or_stop(core, vm, params, context);
-    }
-    settle_pending(core, lock, core.configs().require(vmid));
-  });
+  return core.locked_task("qmshutdown", vmid, caller,
+                          [&core, vmid, params](const VmLock& lock, TaskContext& context) {
+                            const auto vm = core.runtime.find(vmid);
+                            if (vm == nullptr) return;
+                            if (vm->paused) {
+                              end_qemu(core, vm, context);
+                            } else {
+                              shut_down_or_stop(core, vm, params, context);
+                            }
+                            settle_pending(core, lock, core.configs().require(vmid));
+                          });
 }
 
 wire::Upid Machines::reboot(const Caller& caller, Vmid vmid, const Params& params) {
   Core& core = *core_;
   core.require_running(vmid);
-  return core.task("qmreboot", vmid, caller, [&core, vmid, params](TaskContext& context) {
-    reboot_machine(core, vmid, params, context);
-  });
+  return core.locked_task("qmreboot", vmid, caller,
+                          [&core, params](const VmLock& lock, TaskContext& context) {
+                            reboot_machine(core, lock, params, context);
+                          });
 }
 
 wire::Upid Machines::reset(const Caller& caller, Vmid vmid, const Params&) {
   Core& core = *core_;
   core.require_running(vmid);
-  return core.task("qmreset", vmid, caller, [&core, vmid](TaskContext& context) {
-    const VmLock lock = core.lock(vmid, context);
+  return core.locked_task("qmreset", vmid, caller, [&core, vmid](const VmLock&, TaskContext&) {
     core.require_running(vmid)->qmp()->execute("system_reset");
   });
 }
@@ -264,8 +262,7 @@ wire::Upid Machines::suspend(const Caller& caller, Vmid vmid, const Params& para
   Core& core = *core_;
   core.require_running(vmid);
   if (flag(params, "todisk")) throw wire::failure("suspending to disk is not supported by this node");
-  return core.task("qmpause", vmid, caller, [&core, vmid](TaskContext& context) {
-    const VmLock lock = core.lock(vmid, context);
+  return core.locked_task("qmpause", vmid, caller, [&core, vmid](const VmLock&, TaskContext&) {
     core.require_running(vmid)->qmp()->execute("stop");
   });
 }
@@ -273,8 +270,7 @@ wire::Upid Machines::suspend(const Caller& caller, Vmid vmid, const Params& para
 wire::Upid Machines::resume(const Caller& caller, Vmid vmid, const Params&) {
   Core& core = *core_;
   core.require_running(vmid);
-  return core.task("qmresume", vmid, caller, [&core, vmid](TaskContext& context) {
-    const VmLock lock = core.lock(vmid, context);
+  return core.locked_task("qmresume", vmid, caller, [&core, vmid](const VmLock&, TaskContext&) {
     core.require_running(vmid)->qmp()->execute("cont");
   });
 }

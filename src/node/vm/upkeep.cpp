@@ -28,9 +28,9 @@ void resize_live(const RunningVmPtr& vm, const std::string& key, Bytes size) {
   }
 }
 
-void resize_drive(Core& core, Vmid vmid, const std::string& key, const std::string& size,
+void resize_drive(Core& core, const VmLock& lock, const std::string& key, const std::string& size,
                   const Params& params, TaskContext& context) {
-  const VmLock lock = core.lock(vmid, context);
+  const Vmid vmid = lock.vmid();
   const auto vm = core.configs().require(vmid);
   check_digest(params, *vm);
   if (!flag(params, "skiplock")) check_unlocked(vm->config.main);
@@ -85,9 +85,10 @@ wire::Upid Machines::resize(const Caller& caller, Vmid vmid, const Params& param
   core.configs().require(vmid);
   const std::string key = text(params, "disk");
   const std::string size = text(params, "size");
-  return core.task("resize", vmid, caller, [&core, vmid, key, size, params](TaskContext& context) {
-    resize_drive(core, vmid, key, size, params, context);
-  });
+  return core.locked_task("resize", vmid, caller,
+                          [&core, key, size, params](const VmLock& lock, TaskContext& context) {
+                            resize_drive(core, lock, key, size, params, context);
+                          });
 }
 
 wire::Upid Machines::make_template(const Caller& caller, Vmid vmid, const Params& params) {
@@ -97,8 +98,7 @@ wire::Upid Machines::make_template(const Caller& caller, Vmid vmid, const Params
   if (!only.empty() && core.configs().require(vmid)->config.find(only) == nullptr) {
     throw wire::parameter_error("disk", fmt::format("unable to convert disk '{}': it does not exist", only));
   }
-  return core.task("qmtemplate", vmid, caller, [&core, vmid](TaskContext& context) {
-    const VmLock lock = core.lock(vmid, context);
+  return core.locked_task("qmtemplate", vmid, caller, [&core, vmid](const VmLock& lock, TaskContext&) {
     check_template(core, vmid);
     VmConfig config = core.configs().require(vmid)->config;
     // `template: 1` first: from here on nothing starts it, and a successor of a killed daemon finishes the
@@ -113,19 +113,19 @@ wire::Upid Machines::make_template(const Caller& caller, Vmid vmid, const Params
 wire::Upid Machines::remove(const Caller& caller, Vmid vmid, const Params& params) {
   Core& core = *core_;
   check_removal(core, vmid);
-  return core.task("qmdestroy", vmid, caller, [&core, vmid, params](TaskContext& context) {
-    const VmLock lock = core.lock(vmid, context);
-    check_removal(core, vmid);
-    VmConfig config = core.configs().require(vmid)->config;
-    if (!flag(params, "skiplock")) check_unlocked(config.main);
-    refuse_used_bases(core, vmid, config);
-    config.main.set("lock", "destroyed");
-    core.configs().write(lock, config);
-    finish_removal(core, lock, flag(params, "destroy-unreferenced-disks"));
-    if (flag(params, "purge"))
-      context.log(fmt::format("purging VM {} from related configurations..", vmid.value));
-    core.publish_hosts();
-  });
+  return core.locked_task(
+      "qmdestroy", vmid, caller, [&core, vmid, params](const VmLock& lock, TaskContext& context) {
+        check_removal(core, vmid);
+        VmConfig config = core.configs().require(vmid)->config;
+        if (!flag(params, "skiplock")) check_unlocked(config.main);
+        refuse_used_bases(core, vmid, config);
+        config.main.set("lock", "destroyed");
+        core.configs().write(lock, config);
+        finish_removal(core, lock, flag(params, "destroy-unreferenced-disks"));
+        if (flag(params, "purge"))
+          context.log(fmt::format("purging VM {} from related configurations..", vmid.value));
+        core.publish_hosts();
+      });
 }
 
 }  // namespace hlid::node::vm

@@ -208,12 +208,23 @@ TEST_F(MachinesTest, PostConfigIsATask) {
 
 TEST_F(MachinesTest, ALockedConfigTimesOut) {
   make(k100);
-  const auto held = world.configs->lock(k100);
+  auto held = world.configs->lock(k100);
   const std::string text = "can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout";
   EXPECT_EQ(set(k100, {{"memory", "96"}}), "500 " + text);  // 564
   const auto upid = machines().start(kRoot, k100, {});
   EXPECT_EQ(world.end_of(upid), text);  // 578
   EXPECT_TRUE(contains(world.log_of(upid), "trying to acquire lock..."));
+}
+
+// A task's machine is locked when the call that started it returns: what is called next comes after it.
+TEST_F(MachinesTest, CallsTakeEffectInTheirOrder) {
+  make(k100);
+  for (int i = 0; i < 20; ++i) {
+    const auto upid = machines().set_config_task(kRoot, k100, {{"name", "by-task"}});
+    ASSERT_EQ(set(k100, {{"name", "by-call"}}), "");
+    ASSERT_EQ(world.end_of(*upid), "OK");
+    ASSERT_EQ(world.value(k100, "name"), "by-call");
+  }
 }
 
 TEST_F(MachinesTest, ResizeAsRecorded) {
