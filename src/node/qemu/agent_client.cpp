@@ -126,15 +126,42 @@ bool agent_answers(std::string_view command) {
 AgentClient::AgentClient(std::filesystem::path socket, std::string label)
     : socket_(std::move(socket)), label_(std::move(label)), next_sync_(first_sync_id()) {}
 
+/// The right to talk to the agent, from its construction to its end.
+class AgentClient::Turn {
+ public:
+  Turn(AgentClient& client, Milliseconds patience) : client_(client) {
+    std::unique_lock guard(client_.mutex_);
+    mine_ = client_.freed_.wait_for(guard, patience, [this] { return !client_.busy_; });
+    if (!mine_) return;
+    client_.busy_ = true;
+    sync_id_ = ++client_.next_sync_;
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (!mine_) return;
+    {
+      const std::lock_guard guard(client_.mutex_);
+      client_.busy_ = false;
+    }
+    client_.freed_.notify_one();
+  }
+  explicit operator bool() const { return mine_; }
+  std::uint64_t sync_id() const { return sync_id_; }
+
+ private:
+  AgentClient& client_;
+  bool mine_ = false;
+  std::uint64_t sync_id_ = 0;
+};
+
 AgentReply AgentClient::call(std::string_view command, json::object arguments,
                              std::optional<Milliseconds> timeout, Milliseconds sync_timeout) {
   // Queueing behind somebody else's call counts as waiting for the agent, but a slow call is no dead agent.
-  const std::unique_lock turn(one_at_a_time_, sync_timeout + agent_timeout(command));
-  if (!turn.owns_lock()) {
-    throw Error(Errc::timeout, "{} qmp command '{}' failed - got timeout", label_, command);
-  }
+  const Turn turn(*this, sync_timeout + agent_timeout(command));
+  if (!turn) throw Error(Errc::timeout, "{} qmp command '{}' failed - got timeout", label_, command);
   Conversation talk(socket_, label_, command);
-  synchronise(talk, ++next_sync_, Clock::now() + sync_timeout);
+  synchronise(talk, turn.sync_id(), Clock::now() + sync_timeout);
   const auto deadline = Clock::now() + timeout.value_or(agent_timeout(command));
   talk.send(request(command, std::move(arguments)), deadline);
   json::object reply;

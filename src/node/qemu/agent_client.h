@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
@@ -51,7 +52,10 @@ class AgentClient {
  private:
   std::filesystem::path socket_;
   std::string label_;
-  std::timed_mutex one_at_a_time_;  // held for a whole conversation: the port carries only one
+  class Turn;
+  std::mutex mutex_;  // guards busy_ and next_sync_
+  std::condition_variable freed_;
+  bool busy_ = false;  // a conversation is going on: the port carries only one
   std::uint64_t next_sync_;
 };
 
