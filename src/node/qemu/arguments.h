@@ -40,6 +40,8 @@ struct Build {
 
 std::string cpu_argument(const Build& build);
 void add_memory(Build& build);
+/// Whether the guest's memory is so large beside the host's that nothing may be set aside for it.
+bool unreserved_memory(const Build& build);
 void add_processors(Build& build);
 void add_iothreads(Build& build);
 void add_drives(Build& build);

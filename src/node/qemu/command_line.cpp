@@ -76,6 +76,7 @@ void add_machine(Build& build) {
   flags.emplace_back(build.tcg ? "accel=tcg" : "accel=kvm");
   if (!build.flag("acpi", true)) flags.emplace_back("acpi=off");
   if (build.windows) flags.emplace_back("hpet=off");
+  if (unreserved_memory(build) && !build.flag("numa", false)) flags.emplace_back("memory-backend=ram");
   const bool headless = build.vga == "none" || build.vga.rfind("serial", 0) == 0;
   if (headless && build.values.get("bios", "seabios") != "ovmf") flags.emplace_back("smm=off");
   // "pc-i440fx-9.0+pve1" pins Proxmox's own patch level, which this QEMU does not know.

@@ -6,17 +6,20 @@
 // run throws wire::ApiError.
 //
 // Differences from Proxmox's own:
-//   -id, `+pve0` machine versions       are patches of Proxmox's QEMU; the distribution's has neither
-//   -boot splash                        a picture that is not ours
-//   -chardev/-mon qmp-event, -no-shutdown   feed its event daemon, which ends QEMU after a shutdown; ours
-//   ends by itself -readconfig *.cfg                   are files of its package; the same devices are given
-//   with -device -machine accel=kvm                  is implied by its program's name; without usable KVM it
-//   is accel=tcg, and
-//                                       cpu `host` is `max`, `enforce` and kvm_* flags are left out
-//   script=, downscript= of -netdev     the realm makes the taps before QEMU starts
-//   SPICE (qxl, usb spice, audio spice) cards are VGA of the same memory; the channels are left out
-//   aio=io_uring, cache=none            become aio=threads, cache=writeback where the host lacks io_uring or
-//   O_DIRECT more vCPUs than the host has        is refused there; here machines may overcommit the host
+// - `-id`, `+pve0` machine versions: patches of Proxmox's QEMU; the distribution's has neither.
+// - splash of `-boot`: a picture that is not ours.
+// - `-chardev`/`-mon` qmp-event, `-no-shutdown`: feed Proxmox's event daemon, which ends QEMU after a
+//   shutdown; ours ends by itself.
+// - `-readconfig *.cfg`: files of Proxmox's package; the same devices are given with `-device`.
+// - accel=kvm of `-machine`: implied there by the program's name. Without usable KVM it is accel=tcg, cpu
+//   `host` is `max`, and `enforce` and the kvm_ and hv_ flags are left out.
+// - script=, downscript= of `-netdev`: the realm makes the taps before QEMU starts.
+// - SPICE (qxl, usb, audio): cards are VGA; the channels are left out.
+// - aio=io_uring, cache=none: aio=threads, cache=writeback where the host lacks io_uring or O_DIRECT.
+// - memory-backend-ram,reserve=off: for machines of more than half of the host's memory, which the kernel may
+//   refuse otherwise although they touch little of it.
+// - logfile= of `-chardev` serialN: what a machine prints is kept.
+// - More vCPUs than the host has are refused there; here machines may overcommit the host.
 #pragma once
 
 #include <map>

@@ -96,10 +96,17 @@ void add_dimms(Build& build, long long mib, int sockets) {
   }
 }
 
+/// The kernel refuses a single mapping that it could never fill, unless told that nothing is to be set aside
+/// for it. Half of the host is well below what it refuses.
+std::string reservation(const Build& build) {
+  return unreserved_memory(build) ? ",reserve=off" : "";
+}
+
 void add_nodes(Build& build, long long mib) {
   const Topology cpus = topology(build);
   for (int node = 0; node < cpus.sockets; ++node) {
-    build.add("-object", fmt::format("memory-backend-ram,id=ram-node{},size={}M", node, mib / cpus.sockets));
+    build.add("-object", fmt::format("memory-backend-ram,id=ram-node{},size={}M{}", node, mib / cpus.sockets,
+                                     reservation(build)));
     build.add("-numa", fmt::format("node,nodeid={},cpus={},memdev=ram-node{}", node,
                                    cpu_range(node * cpus.cores, cpus.cores), node));
   }
@@ -155,6 +162,10 @@ long long memory_mib(const config::Section& values) {
   return mib;
 }
 
+bool unreserved_memory(const Build& build) {
+  return build.facts.memory_mib > 0 && memory_mib(build.values) > build.facts.memory_mib / 2;
+}
+
 void add_memory(Build& build) {
   const long long mib = memory_mib(build.values);
   const bool numa = build.flag("numa", false);
@@ -165,7 +176,12 @@ void add_memory(Build& build) {
   }
   build.add("-m",
             hotplug ? fmt::format("size={},slots=255,maxmem=524288M", kStaticMib) : std::to_string(mib));
-  if (!numa) return;
+  if (!numa) {
+    if (unreserved_memory(build)) {
+      build.add("-object", fmt::format("memory-backend-ram,id=ram,size={}M,reserve=off", mib));
+    }
+    return;
+  }
   add_nodes(build, hotplug ? kStaticMib : mib);
   if (hotplug) add_dimms(build, mib, topology(build).sockets);
 }

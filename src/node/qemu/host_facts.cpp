@@ -87,6 +87,8 @@ HostFacts measure_host(sys::ProcessRunner& processes) {
       kvm_works(opens_kvm(), sys::read_file_if_exists("/proc/cpuinfo").value_or(""), facts.kvm_reason);
   facts.io_uring = has_io_uring();
   facts.cpus = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  facts.memory_mib =
+      static_cast<long long>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE) / (1024 * 1024);
   facts.ovmf_code = first_existing({"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"});
   facts.ovmf_vars = first_existing({"/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"});
   return facts;

@@ -17,7 +17,8 @@ struct HostFacts {
   std::string kvm_reason;    // why not, for people; empty when usable
   bool io_uring = true;      // QEMU's aio=io_uring works here
   int cpus = 1;
-  std::string ovmf_code;  // firmware images of this distribution, empty when not installed
+  long long memory_mib = 0;  // 0: not known
+  std::string ovmf_code;     // firmware images of this distribution, empty when not installed
   std::string ovmf_vars;
 
   /// Compares the version's numbers: at_least(7, 2).

@@ -154,6 +154,7 @@ void start_locked(Core& core, const VmLock& lock, const Params& params, TaskCont
     context.log("generating cloud-init ISO");
     write_cloudinit(core, vmid, values);
   }
+  if (values.contains("tpmstate0")) throw wire::failure("TPM state is not supported by this node");
   const auto command = qemu::build_command(vmid, values, core.parts.facts, places_of(core, values));
   make_volatile_firmware(core, vmid, values);
   const auto taps = taps_of(vmid, values);

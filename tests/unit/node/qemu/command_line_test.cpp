@@ -20,6 +20,7 @@ HostFacts facts_of(const test::CommandLineCase& one) {
   facts.qemu_binary = "/usr/bin/qemu-system-x86_64";
   facts.qemu_version = one.header("QEMU_VERSION", "7.2.22");
   facts.kvm = one.header("KVM", "1") == "1";
+  facts.memory_mib = std::atoll(one.header("HOST_MEMORY_MIB", "0").c_str());
   facts.io_uring = one.header("IO_URING", "1") == "1";
   if (one.header("OVMF", "1") == "1") {
     facts.ovmf_code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
