@@ -171,7 +171,7 @@ TEST(QmpClient, ADisconnectFailsEveryPendingCommand) {
   EXPECT_EQ(other_code, Errc::io);
   EXPECT_FALSE(client->is_open());
   EXPECT_THROW(client->execute("query-status"), Error);
-  EXPECT_EQ(heard.closed.size(), 1U);
+  EXPECT_TRUE(heard.wait([&] { return heard.closed.size() == 1; }));
 }
 
 TEST(QmpClient, GarbageClosesTheConnection) {
