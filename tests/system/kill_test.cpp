@@ -22,7 +22,7 @@ std::string lab_file(const std::string& image) {
 name: tinylab
 proxmox: {node: asgard, storage: local-zfs, iso_storage: local, bridge: vmbr0}
 network: {cidr: 10.10.10.0/24, gateway: 10.10.10.1, dns: [10.10.10.1]}
-template: {name: tiny, vmid: 9000, image: "file:)" +
+template: {name: tiny, vmid: 9000, image: ")" +
          image + R"("}
 access: {user: odin, ssh_port: 2222, authorized_keys: [file:~/.ssh/id_ed25519.pub]}
 machines:
@@ -57,13 +57,13 @@ class Kill : public ::testing::Test {
   }
   /// What is true after every `up` that ended well.
   void expect_converged() {
-    expect_ok(hlid({"up", "--yes"}), "up");
+    ASSERT_NO_FATAL_FAILURE(expect_ok(hlid({"up", "--yes"}), "up"));
     const auto plan = hlid({"plan", "--check"});
     ASSERT_EQ(plan.status, 0) << plan.output;
     ASSERT_EQ(lab_.processes_named("qemu-system-x86_64").size(), 3U);
   }
   void destroy_all() {
-    expect_ok(hlid({"destroy", "--yes", "--template"}), "destroy");
+    ASSERT_NO_FATAL_FAILURE(expect_ok(hlid({"destroy", "--yes", "--template"}), "destroy"));
     ASSERT_EQ(lab_.machine_leftovers(), std::vector<std::string>{});
   }
 

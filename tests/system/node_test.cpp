@@ -214,12 +214,13 @@ TEST_F(Node, I_BadCallersGetProxmoxAnswersAndTheNodeServesOn) {
       {"POST", "/nodes/asgard/qemu", {{"name", "no-number"}}, 400},
       {"PUT", "/nodes/asgard/qemu/101/resize", {{"disk", "virtio0"}, {"size", "much"}}, 400},
       {"GET", "/nodes/asgard/qemu/777/config", {}, 500},
-      {"POST", "/nodes/asgard/qemu/777/status/start", {}, 500},
+      {"DELETE", "/nodes/asgard/qemu/777", {}, 500},
   };
   for (const auto& call : calls) {
     const auto response = api.send(call.method, call.path, call.form);
     EXPECT_EQ(response.status, call.status) << call.method << " " << call.path << ": " << response.reason;
   }
+  EXPECT_NE(api.run("POST", vm(777, "/status/start")), "OK") << "Proxmox says it in the task";
   const net::Form huge{{"description", std::string(16U << 20, 'x')}};
   EXPECT_GE(api.send("PUT", vm(101, "/config"), huge).status, 400);
   EXPECT_EQ(api.send("GET", "/version").status, 200);
