@@ -41,6 +41,16 @@ TEST(Lab, FindsAPlantedWordInAFile) {
   EXPECT_TRUE(lab.where("skidbladnir").empty());
 }
 
+TEST(Lab, EndsWhatAKilledTestLeft) {
+  std::string orphan = "/tmp/hl-orphan.XXXXXX";
+  ASSERT_NE(::mkdtemp(orphan.data()), nullptr);
+  const auto left = sys::spawn_detached({"sleep", "300"}, {}, {{"HLID_HOME", orphan + "/h"}});
+  sys::write_durable(orphan + "/owner", std::to_string(left.pid) + " 1");  // such a process never was
+  const Lab next("self");
+  EXPECT_FALSE(std::filesystem::exists(orphan));
+  EXPECT_FALSE(sys::is_alive(left));
+}
+
 TEST(Lab, LeavesNothingWhenItGoes) {
   std::filesystem::path home;
   sys::ProcessId left;

@@ -12,6 +12,8 @@
 #include <fstream>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "support/leftovers.h"
@@ -96,13 +98,39 @@ namespace {
 fs::path make_lab_folder(const std::string& purpose) {
   std::string pattern = "/tmp/hl-" + purpose + ".XXXXXX";
   if (::mkdtemp(pattern.data()) == nullptr) throw system_error("cannot make '" + pattern + "'");
+  const auto self = sys::self_process_id();
+  sys::write_durable(fs::path(pattern) / "owner", fmt::format("{} {}", self.pid, self.start_time));
   return pattern;
+}
+
+void end_processes_of(const fs::path& folder) {
+  // Again and again: a supervisor may have started another in between.
+  for (int round = 0; round < 50; ++round) {
+    const auto left = processes_of(folder.string());
+    if (left.empty()) return;
+    for (const pid_t pid : left) ::kill(pid, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+/// What test programs left that were killed themselves, by a time limit for example.
+void sweep_orphans() {
+  for (const auto& entry : fs::directory_iterator("/tmp")) {
+    if (!entry.path().filename().string().starts_with("hl-")) continue;
+    const auto owner = split(sys::read_file_if_exists(entry.path() / "owner").value_or(""), ' ');
+    if (owner.size() != 2) continue;
+    if (sys::is_alive({std::stoi(owner[0]), std::stoull(owner[1])})) continue;
+    end_processes_of(entry.path());
+    std::error_code none;
+    fs::remove_all(entry.path(), none);
+  }
 }
 
 }  // namespace
 
 Lab::Lab(const std::string& purpose)
     : folder_(make_lab_folder(purpose)), home_(folder_ / "h"), interfaces_before_(network_interfaces()) {
+  sweep_orphans();
   sys::make_folder(home_ / "cache", 0700);
   sys::make_folder(folder_ / "user" / ".ssh", 0700);
   sys::make_folder(test_cache() / "templates");
@@ -206,13 +234,7 @@ std::vector<std::string> Lab::where(const std::string& needle) const {
 }
 
 void Lab::kill_all() {
-  // Again and again: a supervisor may have started another in between.
-  for (int round = 0; round < 50; ++round) {
-    const auto left = processes();
-    if (left.empty()) return;
-    for (const pid_t pid : left) ::kill(pid, SIGKILL);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+  end_processes_of(home_);
 }
 
 std::vector<json::value> json_lines(const std::string& text) {
