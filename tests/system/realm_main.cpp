@@ -89,6 +89,28 @@ int fetch(const char* ip, int port) {
   return 0;
 }
 
+/// discover MAC: the address that a DHCP server offers to it on eth0 (RFC 2131, section 4.3.1).
+int discover(const std::string& mac) {
+  unsigned char packet[548] = {1, 1, 6, 0, 7, 7, 7, 7};
+  packet[10] = 0x80;  // answer by broadcast: no address is ours yet
+  for (std::size_t i = 0; i < 6; ++i)
+    packet[28 + i] = static_cast<unsigned char>(std::strtoul(mac.substr(i * 3, 2).c_str(), nullptr, 16));
+  const unsigned char options[] = {0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255};
+  std::memcpy(packet + 236, options, sizeof options);
+  const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+  const int on = 1;
+  limit_waiting(fd);
+  ::setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "eth0", 5);
+  const auto client = address_of("0.0.0.0", 68);
+  const auto everybody = address_of("255.255.255.255", 67);
+  ::bind(fd, reinterpret_cast<const sockaddr*>(&client), sizeof client);
+  ::sendto(fd, packet, sizeof packet, 0, reinterpret_cast<const sockaddr*>(&everybody), sizeof everybody);
+  unsigned char answer[1500];
+  if (::recv(fd, answer, sizeof answer, 0) < 240) return std::perror("discover"), 1;
+  return std::printf("%u.%u.%u.%u\n", answer[16], answer[17], answer[18], answer[19]), 0;
+}
+
 /// echo ADDRESS PORT: one connection at a time, everything sent back.
 int echo(const char* ip, int port) {
   const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -129,6 +151,7 @@ int main(int argc, char** argv) {
   if (words.size() == 3 && words[0] == "attach") return attach(argv[2], std::atoi(argv[3]));
   if (words.size() == 3 && words[0] == "resolve") return resolve(argv[2], words[2]);
   if (words.size() == 3 && words[0] == "fetch") return fetch(argv[2], std::atoi(argv[3]));
+  if (words.size() == 2 && words[0] == "discover") return discover(words[1]);
   if (words.size() == 3 && words[0] == "echo") return echo(argv[2], std::atoi(argv[3]));
   if (const char* user = std::getenv("HLID_TEST_AS_USER"); user != nullptr && ::geteuid() == 0) {
     if (!become_user(static_cast<unsigned>(std::atoi(user))))

@@ -254,6 +254,15 @@ TEST_F(RealmTest, MachinesFindEachOtherByNameAndReachTheWorldThroughNat) {
       << "the host's loopback must not be reachable";
 }
 
+TEST_F(RealmTest, MachinesThatAskGetTheirOwnAddress) {
+  const auto m1 = start_machine("m1", "10.10.10.101");
+  realm_.set_hosts({{"m1", "", "bc:24:11:00:00:01", parse_ipv4("10.10.10.77")}});
+  EXPECT_TRUE(eventually([&] { return probe(m1, {"discover", "bc:24:11:00:00:01"}) == "10.10.10.77"; }));
+  const auto other = parse_ipv4(probe(m1, {"discover", "bc:24:11:00:00:02"}));
+  ASSERT_TRUE(other);
+  EXPECT_GE(*other, *parse_ipv4("10.10.10.192"));
+}
+
 TEST_F(RealmTest, OutlivesItsHolder) {
   realm_.add_taps({{Vmid{1001}, 0, "vmbr0"}});
   const auto m1 = start_machine("m1", "10.10.10.101");

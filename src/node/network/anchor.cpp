@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 
@@ -12,15 +13,18 @@
 #include "base/text.h"
 #include "node/network/child.h"
 #include "node/network/link_plan.h"
+#include "sys/files.h"
 #include "sys/programs.h"
 
 namespace hlid::node::network {
 namespace {
 
+/// Fine, too, where /proc is read-only but has the value already.
 void set_sysctl(const char* path, std::string_view value) {
   const sys::UniqueFd fd(::open(path, O_WRONLY | O_CLOEXEC));
-  if (!fd || ::write(fd.get(), value.data(), value.size()) < 0)
-    throw system_error(fmt::format("cannot set '{}'", path));
+  if (fd && ::write(fd.get(), value.data(), value.size()) > 0) return;
+  const int failure = errno;
+  if (trim(sys::read_file(path)) != value) throw system_error(fmt::format("cannot set '{}'", path), failure);
 }
 
 void set_up_namespace() {
