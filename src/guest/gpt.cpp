@@ -53,8 +53,10 @@ class Table {
  public:
   bool read(int fd) {
     if (!read_at(fd, &header_, sizeof header_, 1)) return false;
-    if (std::memcmp(header_.signature, "EFI PART", 8) != 0 || header_.header_size != sizeof header_) return false;
-    if (header_.entry_size != sizeof(Entry) || header_.entry_count == 0 || header_.entry_count > 128) return false;
+    if (std::memcmp(header_.signature, "EFI PART", 8) != 0 || header_.header_size != sizeof header_)
+      return false;
+    if (header_.entry_size != sizeof(Entry) || header_.entry_count == 0 || header_.entry_count > 128)
+      return false;
     Header check = header_;
     check.header_crc = 0;
     if (crc32(&check, sizeof check) != header_.header_crc) return false;
@@ -99,7 +101,8 @@ class Table {
     copy.header_crc = crc32(&copy, sizeof copy);
     std::array<char, kSector> sector{};
     std::memcpy(sector.data(), &copy, sizeof copy);
-    return write_at(fd, entries_.data(), entries_bytes(), entries) && write_at(fd, sector.data(), kSector, own);
+    return write_at(fd, entries_.data(), entries_bytes(), entries) &&
+           write_at(fd, sector.data(), kSector, own);
   }
 
   Header header_{};

@@ -47,12 +47,15 @@ bool is_machine_id(std::string_view text) {
 }
 
 bool take_line(Identity& identity, std::string_view key, std::string_view raw) {
-  const std::map<std::string_view, std::string*> texts{
-      {"instance-id", &identity.instance_id}, {"hostname", &identity.hostname},
-      {"fqdn", &identity.fqdn},               {"machine-id", &identity.machine_id},
-      {"user", &identity.user},               {"password", &identity.password_hash},
-      {"mac", &identity.mac},                 {"address", &identity.address},
-      {"gateway", &identity.gateway}};
+  const std::map<std::string_view, std::string*> texts{{"instance-id", &identity.instance_id},
+                                                       {"hostname", &identity.hostname},
+                                                       {"fqdn", &identity.fqdn},
+                                                       {"machine-id", &identity.machine_id},
+                                                       {"user", &identity.user},
+                                                       {"password", &identity.password_hash},
+                                                       {"mac", &identity.mac},
+                                                       {"address", &identity.address},
+                                                       {"gateway", &identity.gateway}};
   const std::map<std::string_view, std::vector<std::string>*> lists{
       {"authorized-key", &identity.authorized_keys}, {"dns", &identity.dns}, {"search", &identity.search}};
   if (const auto text = texts.find(key); text != texts.end()) {
@@ -70,7 +73,8 @@ bool take_line(Identity& identity, std::string_view key, std::string_view raw) {
 }
 
 std::string missing_part(const Identity& identity) {
-  if (identity.instance_id.empty() || identity.instance_id.find('/') != std::string::npos) return "instance-id";
+  if (identity.instance_id.empty() || identity.instance_id.find('/') != std::string::npos)
+    return "instance-id";
   if (identity.hostname.empty()) return "hostname";
   if (!is_machine_id(identity.machine_id)) return "machine-id";
   if (identity.user.empty()) return "user";
@@ -94,7 +98,8 @@ std::optional<Identity> parse_identity(std::string_view text, std::string& why) 
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     const auto blank = line.find(' ');
     if (line.empty()) continue;
-    if (blank == std::string_view::npos || !take_line(identity, line.substr(0, blank), line.substr(blank + 1))) {
+    if (blank == std::string_view::npos ||
+        !take_line(identity, line.substr(0, blank), line.substr(blank + 1))) {
       why = "cannot read the line of '" + std::string(line.substr(0, blank)) + "'";
       return std::nullopt;
     }

@@ -29,7 +29,9 @@ namespace {
 // fs/ext4/ext4.h; the kernel does not export it in a header of the C library.
 constexpr unsigned long kExt4ResizeFs = _IOW('f', 16, std::uint64_t);
 
-std::string failed(const std::string& what) { return what + ": " + std::strerror(errno); }
+std::string failed(const std::string& what) {
+  return what + ": " + std::strerror(errno);
+}
 
 class Descriptor {
  public:
@@ -78,7 +80,8 @@ std::string tell_kernel(int fd, int number, const Partition& partition) {
 std::string grow_file_system(const Partition& partition) {
   struct statfs info {};
   const Descriptor root("/", O_RDONLY | O_DIRECTORY);
-  if (root.get() < 0 || ::fstatfs(root.get(), &info) != 0) return failed("cannot look at the root file system");
+  if (root.get() < 0 || ::fstatfs(root.get(), &info) != 0)
+    return failed("cannot look at the root file system");
   const std::uint64_t blocks = partition.sectors * 512 / static_cast<std::uint64_t>(info.f_bsize);
   if (::ioctl(root.get(), kExt4ResizeFs, &blocks) == 0) return {};
   return failed("cannot grow the root file system");
@@ -111,7 +114,8 @@ std::string set_hostname(const std::string& name) {
 std::string read_from_drive(const std::string& device, const std::string& name, std::string& failure) {
   const std::string folder = "/run/hlid-seed";
   ::mkdir(folder.c_str(), 0700);
-  if (::mount(device.c_str(), folder.c_str(), "iso9660", MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC, nullptr) != 0) {
+  if (::mount(device.c_str(), folder.c_str(), "iso9660", MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC,
+              nullptr) != 0) {
     failure = failed("cannot mount " + device);
     return {};
   }
@@ -127,7 +131,8 @@ std::string grow_root() {
   if (root.partition == 0) return "the root file system is not on a partition";
   const Descriptor disk("/dev/" + root.disk, O_RDWR);
   std::uint64_t bytes = 0;
-  if (disk.get() < 0 || ::ioctl(disk.get(), BLKGETSIZE64, &bytes) != 0) return failed("cannot open " + root.disk);
+  if (disk.get() < 0 || ::ioctl(disk.get(), BLKGETSIZE64, &bytes) != 0)
+    return failed("cannot open " + root.disk);
   std::string why;
   const auto partition = grow_partition(disk.get(), root.partition, bytes / 512, why);
   if (!partition) return why;
@@ -139,8 +144,7 @@ std::string run(const char* const argv[]) {
   pid_t pid = 0;
   int status = 0;
   // The arguments are constants of main.cpp; posix_spawn does not change them.
-  const int failure =
-      ::posix_spawn(&pid, argv[0], nullptr, nullptr, const_cast<char* const*>(argv), environ);
+  const int failure = ::posix_spawn(&pid, argv[0], nullptr, nullptr, const_cast<char* const*>(argv), environ);
   if (failure != 0) return std::string(argv[0]) + ": " + std::strerror(failure);
   if (::waitpid(pid, &status, 0) != pid || status != 0)
     return std::string(argv[0]) + " ended with " + std::to_string(WEXITSTATUS(status));

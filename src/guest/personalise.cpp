@@ -38,7 +38,8 @@ std::string netmask_of(const std::string& prefix) {
   const int bits = std::stoi(prefix);
   const std::uint32_t mask = bits == 0 ? 0 : ~std::uint32_t{0} << (32 - bits);
   std::string text;
-  for (int shift = 24; shift >= 0; shift -= 8) text += std::to_string(mask >> shift & 255) + (shift > 0 ? "." : "");
+  for (int shift = 24; shift >= 0; shift -= 8)
+    text += std::to_string(mask >> shift & 255) + (shift > 0 ? "." : "");
   return text;
 }
 
@@ -83,7 +84,8 @@ std::vector<Substitution> substitutions(const Identity& identity) {
 
 std::string personalise(std::string text, const std::vector<Substitution>& all) {
   for (const auto& one : all)
-    text = one.whole_lines ? replace_lines(text, one) : replace_all(std::move(text), one.warm, one.values.front());
+    text = one.whole_lines ? replace_lines(text, one)
+                           : replace_all(std::move(text), one.warm, one.values.front());
   return text;
 }
 

@@ -69,7 +69,8 @@ void set_random_serial(X509* certificate) {
 
 void set_name(X509_NAME* name, const std::string& common_name) {
   const auto add = [&](const char* field, const std::string& value) {
-    check(X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()),
+    check(X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
+                                     reinterpret_cast<const unsigned char*>(value.data()),
                                      static_cast<int>(value.size()), -1, 0) == 1,
           "certificate name");
   };
@@ -99,8 +100,7 @@ Certificate blank(EVP_PKEY* key, const std::string& common_name, long days) {
 }
 
 KeyPair print(X509* certificate, EVP_PKEY* key) {
-  return {to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate); }),
-          to_pem([&](BIO* bio) {
+  return {to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate); }), to_pem([&](BIO* bio) {
             return PEM_write_bio_PrivateKey(bio, key, nullptr, nullptr, 0, nullptr, nullptr);
           })};
 }
@@ -108,7 +108,8 @@ KeyPair print(X509* certificate, EVP_PKEY* key) {
 std::string alternative_names(const std::vector<std::string>& names) {
   std::vector<std::string> parts;
   for (const auto& name : names) {
-    const std::unique_ptr<ASN1_OCTET_STRING, Freer<ASN1_OCTET_STRING_free>> address(a2i_IPADDRESS(name.c_str()));
+    const std::unique_ptr<ASN1_OCTET_STRING, Freer<ASN1_OCTET_STRING_free>> address(
+        a2i_IPADDRESS(name.c_str()));
     parts.push_back((address ? "IP:" : "DNS:") + name);
   }
   return join(parts, ",");
@@ -150,7 +151,8 @@ int days_left(const std::string& certificate_pem) {
   const auto certificate = parse_certificate(certificate_pem);
   int days = 0;
   int seconds = 0;
-  check(ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate.get())) == 1, "reading a date");
+  check(ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate.get())) == 1,
+        "reading a date");
   return seconds < 0 && days == 0 ? -1 : days;
 }
 

@@ -22,8 +22,9 @@ constexpr auto kBodyIdle = 30s;
 constexpr auto kWriteTime = 60s;
 constexpr auto kLinger = 2s;
 constexpr std::size_t kWriteSize = 64U << 10;  ///< plain bytes encrypted and sent at once
-constexpr std::size_t kSmallBody = 16U << 10;   ///< up to here head and body go out as one
-constexpr unsigned char kTlsHandshake = 0x16;  // RFC 8446, section 5.1: the first byte of a ClientHello record
+constexpr std::size_t kSmallBody = 16U << 10;  ///< up to here head and body go out as one
+constexpr unsigned char kTlsHandshake =
+    0x16;  // RFC 8446, section 5.1: the first byte of a ClientHello record
 
 /// Hands the answer to its connection, whatever thread it comes from. If it is dropped without an answer, the
 /// client gets a 500 instead of silence.
@@ -47,9 +48,10 @@ class Answer {
     if (!reactor) return;
     auto connection = connection_.lock();
     if (!connection) return;
-    asio::dispatch(reactor->io, [connection = std::move(connection), response = std::move(response)]() mutable {
-      connection->answer(std::move(response));
-    });
+    asio::dispatch(reactor->io,
+                   [connection = std::move(connection), response = std::move(response)]() mutable {
+                     connection->answer(std::move(response));
+                   });
   }
 
  private:
@@ -131,7 +133,9 @@ Connection::Connection(Reactor& reactor, std::weak_ptr<Reactor> weak_reactor, Tc
   if (!ignored) peer_ = peer.address().to_string();
 }
 
-Connection::~Connection() { --reactor_.shared->connections; }
+Connection::~Connection() {
+  --reactor_.shared->connections;
+}
 
 void Connection::set_deadline(std::chrono::milliseconds duration) {
   deadline_ = std::chrono::steady_clock::now() + duration;
@@ -168,12 +172,13 @@ template <typename Next>
 void Connection::flush(Next next) {
   const auto output = tls_->output();
   if (output.empty()) return next();
-  asio::async_write(socket_, asio::buffer(output.data(), output.size()),
-                    [self = shared_from_this(), next = std::move(next)](error_code code, std::size_t) mutable {
-                      if (code) return self->close();
-                      self->tls_->output_sent();
-                      next();
-                    });
+  asio::async_write(
+      socket_, asio::buffer(output.data(), output.size()),
+      [self = shared_from_this(), next = std::move(next)](error_code code, std::size_t) mutable {
+        if (code) return self->close();
+        self->tls_->output_sent();
+        next();
+      });
 }
 
 void Connection::handshake() {
@@ -192,8 +197,8 @@ void Connection::handshake() {
 void Connection::read() {
   phase_ = Phase::reading;
   if (begin_ > 0) {
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.begin() + static_cast<std::ptrdiff_t>(end_),
-              buffer_.begin());
+    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
+              buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
     end_ -= begin_;
     begin_ = 0;
   }
@@ -292,10 +297,11 @@ void Connection::on_head() {
     if (!tls_->write(kContinue)) return close();
     return flush([self = shared_from_this()] { self->on_body(); });
   }
-  asio::async_write(socket_, asio::buffer(kContinue), [self = shared_from_this()](error_code code, std::size_t) {
-    if (code) return self->close();
-    self->on_body();
-  });
+  asio::async_write(socket_, asio::buffer(kContinue),
+                    [self = shared_from_this()](error_code code, std::size_t) {
+                      if (code) return self->close();
+                      self->on_body();
+                    });
 }
 
 /// Takes the body bytes that have come; when it is whole, the request goes to the handler.
@@ -322,10 +328,12 @@ void Connection::spool_body() {
   decoder_.request().body.clear();
   body_size_ += static_cast<std::int64_t>(bytes->size());
   asio::post(reactor_.shared->spool, [self = shared_from_this(), weak = weak_reactor_, bytes]() mutable {
-    auto problem = write_all(self->spool_.get(), *bytes) ? std::string() : std::string(system_error("upload").what());
+    auto problem =
+        write_all(self->spool_.get(), *bytes) ? std::string() : std::string(system_error("upload").what());
     const auto reactor = weak.lock();
     if (!reactor) return;
-    asio::post(reactor->io, [self = std::move(self), problem = std::move(problem)] { self->on_spooled(problem); });
+    asio::post(reactor->io,
+               [self = std::move(self), problem = std::move(problem)] { self->on_spooled(problem); });
   });
 }
 
@@ -354,8 +362,8 @@ void Connection::dispatch() {
   }
   auto pending = std::make_shared<Answer>(weak_reactor_, weak_from_this());
   try {
-    reactor_.shared->handler.handle(std::move(request),
-                                   [pending](ServerResponse response) { pending->give(std::move(response)); });
+    reactor_.shared->handler.handle(
+        std::move(request), [pending](ServerResponse response) { pending->give(std::move(response)); });
   } catch (const std::exception& failure) {
     log::error("http: {}", failure.what());
   }
@@ -430,8 +438,8 @@ void Connection::on_written() {
   read();
 }
 
-/// Says goodbye and waits shortly for the client to do so: closing with unread bytes would send a reset that can
-/// destroy the answer on its way.
+/// Says goodbye and waits shortly for the client to do so: closing with unread bytes would send a reset that
+/// can destroy the answer on its way.
 void Connection::linger() {
   phase_ = Phase::lingering;
   set_deadline(kLinger);

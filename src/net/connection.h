@@ -37,7 +37,8 @@ struct ServerShared {
   std::atomic<int> connections{0};
 };
 
-/// One I/O thread with its connections. A connection lives on exactly one of them and is touched by no other thread.
+/// One I/O thread with its connections. A connection lives on exactly one of them and is touched by no other
+/// thread.
 struct Reactor {
   explicit Reactor(std::shared_ptr<ServerShared> server) : shared(std::move(server)) {}
   std::shared_ptr<ServerShared> shared;  ///< an answer under way may outlive the server
@@ -51,8 +52,8 @@ struct Reactor {
   void sweep();
 };
 
-/// One client: reads a request, hands it to the handler, writes the answer, and so on in turn. While an answer is
-/// awaited nothing more is read, so pipelined requests are answered in their order.
+/// One client: reads a request, hands it to the handler, writes the answer, and so on in turn. While an
+/// answer is awaited nothing more is read, so pipelined requests are answered in their order.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Reactor& reactor, std::weak_ptr<Reactor> weak_reactor, Tcp::socket socket);

@@ -216,14 +216,21 @@ Errc kind_of(CURLcode code, const Exchange& exchange) {
   if (exchange.stranger) return Errc::denied;
   if (exchange.too_large) return Errc::protocol;
   switch (code) {
-    case CURLE_OPERATION_TIMEDOUT: return Errc::timeout;
-    case CURLE_ABORTED_BY_CALLBACK: return Errc::interrupted;
-    case CURLE_PEER_FAILED_VERIFICATION: return Errc::denied;
-    case CURLE_URL_MALFORMAT: return Errc::usage;
-    case CURLE_SSL_CACERT_BADFILE: return Errc::precondition;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Errc::timeout;
+    case CURLE_ABORTED_BY_CALLBACK:
+      return Errc::interrupted;
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return Errc::denied;
+    case CURLE_URL_MALFORMAT:
+      return Errc::usage;
+    case CURLE_SSL_CACERT_BADFILE:
+      return Errc::precondition;
     case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_WEIRD_SERVER_REPLY: return Errc::protocol;
-    default: return Errc::io;
+    case CURLE_WEIRD_SERVER_REPLY:
+      return Errc::protocol;
+    default:
+      return Errc::io;
   }
 }
 
@@ -239,7 +246,8 @@ Error failure(CURLcode code, const Exchange& exchange) {
   if (exchange.stranger)
     return Error(Errc::denied, "the certificate of '{}' is not the one that is trusted", server)
         .with_hint("compare its SHA-256 fingerprint with the one in the file");
-  if (exchange.too_large) return {Errc::protocol, "the answer of '{}' is larger than {} MiB", server, kMaxAnswer >> 20};
+  if (exchange.too_large)
+    return {Errc::protocol, "the answer of '{}' is larger than {} MiB", server, kMaxAnswer >> 20};
   const std::string detail = exchange.detail[0] != '\0' ? exchange.detail : curl_easy_strerror(code);
   return {kind_of(code, exchange), "request to '{}' failed: {}", server, detail};
 }
@@ -307,14 +315,16 @@ CurlHttpClient::~CurlHttpClient() = default;
 HttpResponse CurlHttpClient::send(const HttpRequest& request, std::stop_token stop) {
   auto channel = state_->take();
   Exchange exchange{request, state_->trust, stop};
-  // Only a GET may go over a kept connection: libcurl resends what such a connection swallowed, and a change must
-  // not be made twice.
+  // Only a GET may go over a kept connection: libcurl resends what such a connection swallowed, and a change
+  // must not be made twice.
   const bool may_repeat = request.method == "GET";
   auto code = state_->attempt(*channel, exchange, !may_repeat);
   const bool broke_off = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
-  if (broke_off && may_repeat && exchange.response.status == 0) code = state_->attempt(*channel, exchange, true);
+  if (broke_off && may_repeat && exchange.response.status == 0)
+    code = state_->attempt(*channel, exchange, true);
   if (code != CURLE_OK) throw failure(code, exchange);
-  if (exchange.response.status == 0) throw Error(Errc::protocol, "'{}' does not speak HTTP", server_of(request.url));
+  if (exchange.response.status == 0)
+    throw Error(Errc::protocol, "'{}' does not speak HTTP", server_of(request.url));
   state_->give_back(std::move(channel));
   return std::move(exchange.response);
 }

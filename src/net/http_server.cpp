@@ -53,9 +53,10 @@ void HttpServer::State::listen() {
 void HttpServer::State::accept() {
   const auto& reactor = reactors[next++ % reactors.size()];
   // Weak: this waits in the queue of a reactor, which must not keep itself alive.
-  acceptor->async_accept(reactor->io, [this, weak = std::weak_ptr(reactor)](error_code code, Tcp::socket socket) {
-    on_accept(code, std::move(socket), weak);
-  });
+  acceptor->async_accept(reactor->io,
+                         [this, weak = std::weak_ptr(reactor)](error_code code, Tcp::socket socket) {
+                           on_accept(code, std::move(socket), weak);
+                         });
 }
 
 void HttpServer::State::on_accept(error_code code, Tcp::socket socket, std::weak_ptr<Reactor> weak) {
@@ -103,6 +104,8 @@ HttpServer::~HttpServer() {
   for (const auto& reactor : state.reactors) reactor->open.clear();
 }
 
-std::uint16_t HttpServer::port() const { return state_->port; }
+std::uint16_t HttpServer::port() const {
+  return state_->port;
+}
 
 }  // namespace hlid::net

@@ -29,7 +29,8 @@ class Sink : public http::basic_parser<true> {
       code = http::error::header_limit;
       return;
     }
-    request_.headers.emplace_back(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+    request_.headers.emplace_back(std::string(name.data(), name.size()),
+                                  std::string(value.data(), value.size()));
   }
   void on_header_impl(Code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, Code&) override {}
@@ -55,7 +56,9 @@ struct RequestDecoder::Parser {
 };
 
 RequestDecoder::RequestDecoder(std::size_t max_head_bytes, int max_header_lines)
-    : max_head_bytes_(max_head_bytes), max_header_lines_(max_header_lines), parser_(std::make_unique<Parser>()) {
+    : max_head_bytes_(max_head_bytes),
+      max_header_lines_(max_header_lines),
+      parser_(std::make_unique<Parser>()) {
   next();
 }
 

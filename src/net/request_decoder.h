@@ -9,8 +9,8 @@
 
 namespace hlid::net {
 
-/// Bytes of a connection to requests (RFC 9112), one after the other. Pure: no sockets; what it was fed in how many
-/// pieces makes no difference. The framing is Beast's.
+/// Bytes of a connection to requests (RFC 9112), one after the other. Pure: no sockets; what it was fed in
+/// how many pieces makes no difference. The framing is Beast's.
 class RequestDecoder {
  public:
   enum class State {
@@ -23,8 +23,8 @@ class RequestDecoder {
   RequestDecoder(std::size_t max_head_bytes, int max_header_lines);
   ~RequestDecoder();
 
-  /// Takes what belongs to the request and returns how much that was; call again with the rest. Stops after the
-  /// head (so that its verdict comes before the body) and after the request.
+  /// Takes what belongs to the request and returns how much that was; call again with the rest. Stops after
+  /// the head (so that its verdict comes before the body) and after the request.
   std::size_t feed(std::string_view bytes);
   State state() const { return state_; }
   /// No byte of a request has come yet.

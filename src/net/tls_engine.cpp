@@ -20,7 +20,9 @@ using Bio = std::unique_ptr<BIO, Freer<BIO_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 
-Bio bio_of(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+Bio bio_of(const std::string& text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
 
 /// The first certificate is the server's, others complete its chain.
 bool use_chain(SSL_CTX* context, const std::string& pem) {
@@ -54,13 +56,17 @@ TlsContext::TlsContext(const std::string& certificate_pem, const std::string& ke
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
   SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_num_tickets(context_, 1);
-  SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);  // tickets carry the state; nothing grows here
-  SSL_CTX_set_options(context_, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_session_cache_mode(context_,
+                                 SSL_SESS_CACHE_OFF);  // tickets carry the state; nothing grows here
+  SSL_CTX_set_options(context_,
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
   constexpr unsigned char kName[] = "hlid";
   SSL_CTX_set_session_id_context(context_, kName, sizeof kName - 1);
 }
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
 
 TlsEngine::TlsEngine(const TlsContext& context)
     : ssl_(SSL_new(context.get())), in_(BIO_new(BIO_s_mem())), out_(BIO_new(BIO_s_mem())) {
@@ -77,7 +83,9 @@ TlsEngine::TlsEngine(const TlsContext& context)
   SSL_set_accept_state(ssl_);
 }
 
-TlsEngine::~TlsEngine() { SSL_free(ssl_); }
+TlsEngine::~TlsEngine() {
+  SSL_free(ssl_);
+}
 
 void TlsEngine::feed(std::string_view encrypted) {
   BIO_write(in_, encrypted.data(), static_cast<int>(encrypted.size()));
@@ -91,7 +99,9 @@ TlsEngine::Result TlsEngine::result_of(int returned) {
   return error == SSL_ERROR_ZERO_RETURN ? Result::closed : Result::failed;
 }
 
-TlsEngine::Result TlsEngine::handshake() { return result_of(SSL_do_handshake(ssl_)); }
+TlsEngine::Result TlsEngine::handshake() {
+  return result_of(SSL_do_handshake(ssl_));
+}
 
 TlsEngine::Result TlsEngine::read(char* to, std::size_t space, std::size_t& size) {
   size = 0;
@@ -117,6 +127,8 @@ std::string_view TlsEngine::output() const {
   return {data, static_cast<std::size_t>(size)};
 }
 
-void TlsEngine::output_sent() { BIO_reset(out_); }
+void TlsEngine::output_sent() {
+  BIO_reset(out_);
+}
 
 }  // namespace hlid::net

@@ -9,7 +9,8 @@ struct bio_st;
 
 namespace hlid::net {
 
-/// Settings shared by the connections of a server: certificate, TLS 1.2 and 1.3, session tickets, no renegotiation.
+/// Settings shared by the connections of a server: certificate, TLS 1.2 and 1.3, session tickets, no
+/// renegotiation.
 class TlsContext {
  public:
   /// Throws Error(precondition) when certificate and key are not PEM or do not belong together.
@@ -23,8 +24,8 @@ class TlsContext {
   ssl_ctx_st* context_;
 };
 
-/// The server's end of one TLS connection without its socket: encrypted bytes in and out, plain bytes in and out.
-/// (Asio's own stream moves 17 KiB at a time; large answers need fewer, larger writes.)
+/// The server's end of one TLS connection without its socket: encrypted bytes in and out, plain bytes in and
+/// out. (Asio's own stream moves 17 KiB at a time; large answers need fewer, larger writes.)
 class TlsEngine {
  public:
   enum class Result { ok, want_input, closed, failed };

@@ -313,8 +313,8 @@ const Format kFingerprint{"SHA-256 fingerprint", "32 pairs of hexadecimal digits
 const Format kSecret{"secret", "a reference: env:NAME, file:PATH or cmd:COMMAND",
                      "^(env:[A-Za-z_][A-Za-z0-9_]*|(file|cmd):.*\\S.*)$", check_secret};
 const Format kPath{"path", "begins with '/', '~/' or './'", "^(/|~/|\\./)", check_path};
-const Format kImage{"path", "begins with '/', '~/' or './'; 'file:' may stand before it", "^(file:)?(/|~/|\\./)",
-                    check_image};
+const Format kImage{"path", "begins with '/', '~/' or './'; 'file:' may stand before it",
+                    "^(file:)?(/|~/|\\./)", check_image};
 const Format kIpv4{"IPv4 address", "", "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.(?=.)|$)){4}$",
                    check_ipv4};
 const Format kNetwork{"network", "IPv4 network with a prefix of /8 to /30",

@@ -9,8 +9,12 @@
 namespace hlid::node::auth {
 namespace {
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_word(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_word(char c) {
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+}
 
 /// `[A-Za-z][A-Za-z0-9.\-_]+`
 bool is_name(std::string_view text) {
@@ -23,8 +27,9 @@ struct AclRoot {
   std::size_t most;
 };
 constexpr AclRoot kAclRoots[] = {
-    {"/access/groups", 1}, {"/access/realm", 1}, {"/access", 0},  {"/nodes", 1}, {"/pool", 3}, {"/storage", 1},
-    {"/vms", 1},           {"/mapping", 2},      {"/sdn/zones", 3}, {"/sdn", 2},  {"/", 0},
+    {"/access/groups", 1}, {"/access/realm", 1}, {"/access", 0}, {"/nodes", 1},
+    {"/pool", 3},          {"/storage", 1},      {"/vms", 1},    {"/mapping", 2},
+    {"/sdn/zones", 3},     {"/sdn", 2},          {"/", 0},
 };
 
 struct Grantee {
@@ -37,13 +42,15 @@ std::vector<Grantee> grantees(const config::UserCfg& cfg, const AclChange& chang
   for (const auto& user : change.users)
     list.push_back({user, cfg.users.count(user) != 0 ? "" : fmt::format("user '{}' does not exist", user)});
   for (const auto& group : change.groups)
-    list.push_back({"@" + group, cfg.groups.count(group) != 0 ? "" : fmt::format("group '{}' does not exist", group)});
+    list.push_back(
+        {"@" + group, cfg.groups.count(group) != 0 ? "" : fmt::format("group '{}' does not exist", group)});
   for (const auto& full : change.tokens) {
     const auto bang = full.find('!');
     const auto user = cfg.users.find(full.substr(0, bang));
     const auto token = bang == std::string::npos ? "" : full.substr(bang + 1);
     const bool known = user != cfg.users.end() && user->second.tokens.count(token) != 0;
-    list.push_back({full, known ? "" : fmt::format("no such token '{}' for user '{}'", token, full.substr(0, bang))});
+    list.push_back(
+        {full, known ? "" : fmt::format("no such token '{}' for user '{}'", token, full.substr(0, bang))});
   }
   return list;
 }
@@ -66,7 +73,9 @@ bool is_user_id(std::string_view text) {
   return plain && is_name(text.substr(at + 1));
 }
 
-bool is_token_id(std::string_view text) { return is_name(text); }
+bool is_token_id(std::string_view text) {
+  return is_name(text);
+}
 
 std::string realm_of(std::string_view user) {
   const auto at = user.rfind('@');
@@ -90,7 +99,8 @@ bool is_acl_path(std::string_view path) {
 void Users::update_acl(const AclChange& wanted) {
   // A trailing slash and doubled ones mean nothing.
   const auto path = "/" + join(split_list(wanted.path, "/"), "/");
-  if (!is_acl_path(path)) throw wire::parameter_error("path", fmt::format("invalid ACL path '{}'", wanted.path));
+  if (!is_acl_path(path))
+    throw wire::parameter_error("path", fmt::format("invalid ACL path '{}'", wanted.path));
   if (wanted.users.empty() && wanted.groups.empty() && wanted.tokens.empty())
     throw wire::parameter_error("users", "either 'users', 'groups' or 'tokens' is required.");
   change([&](config::UserCfg& cfg) {

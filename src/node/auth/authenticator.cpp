@@ -20,13 +20,18 @@ std::optional<ParsedToken> parse_token(const std::string& text) {
   const auto mark = text.find_first_of("= ");
   const auto bang = text.find('!');
   if (mark == std::string::npos || bang == std::string::npos || bang > mark) return std::nullopt;
-  ParsedToken parsed{{text.substr(0, bang), text.substr(bang + 1, mark - bang - 1)}, Secret(text.substr(mark + 1))};
+  ParsedToken parsed{{text.substr(0, bang), text.substr(bang + 1, mark - bang - 1)},
+                     Secret(text.substr(mark + 1))};
   if (!is_user_id(parsed.identity.user) || !is_token_id(parsed.identity.token)) return std::nullopt;
   return parsed;
 }
 
-[[noreturn]] void refuse() { throw wire::ApiError(401, "Authentication failed!"); }
-[[noreturn]] void refuse_login() { throw wire::ApiError(401, "authentication failure"); }
+[[noreturn]] void refuse() {
+  throw wire::ApiError(401, "Authentication failed!");
+}
+[[noreturn]] void refuse_login() {
+  throw wire::ApiError(401, "authentication failure");
+}
 
 }  // namespace
 

@@ -19,8 +19,8 @@ struct Login {
   json::object capabilities;
 };
 
-/// Who a caller is. Failures are ApiError 401 with Proxmox's reasons; that they are answered late, so that nobody
-/// guesses fast, is the HTTP layer's business. Thread-safe.
+/// Who a caller is. Failures are ApiError 401 with Proxmox's reasons; that they are answered late, so that
+/// nobody guesses fast, is the HTTP layer's business. Thread-safe.
 class Authenticator {
  public:
   Authenticator(Users& users, const Permissions& permissions, const Tickets& tickets, sys::Clock& clock)
@@ -49,8 +49,8 @@ class Authenticator {
   sys::Clock& clock_;
 };
 
-/// The token that `hlid` on this machine uses, root@pam!hlid with root's privileges, and the file that tells it
-/// (0600): {"endpoint": …, "token": "root@pam!hlid=SECRET", "ca": …}. Keeps a token that still holds.
+/// The token that `hlid` on this machine uses, root@pam!hlid with root's privileges, and the file that tells
+/// it (0600): {"endpoint": …, "token": "root@pam!hlid=SECRET", "ca": …}. Keeps a token that still holds.
 void ensure_client_file(Users& users, const std::filesystem::path& file, const std::string& endpoint,
                         const std::filesystem::path& authority);
 

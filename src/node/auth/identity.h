@@ -8,7 +8,8 @@ struct Identity {
   std::string user;        ///< "root@pam"
   std::string token = {};  ///< the token's id without its user; empty: the user himself
 
-  /// root@pam himself. A token of his is not, whatever its privileges (what Proxmox reserves for root stays so).
+  /// root@pam himself. A token of his is not, whatever its privileges (what Proxmox reserves for root stays
+  /// so).
   bool is_root_user() const { return user == "root@pam" && token.empty(); }
   /// As in UPIDs and access lists: "terra@pve!ci".
   std::string name() const { return token.empty() ? user : user + "!" + token; }

@@ -18,8 +18,8 @@ constexpr std::string_view kNoAccess = "NoAccess";
 constexpr std::size_t kMaxCached = 20'000;
 
 /// The paths that GET permissions always shows, and those that a login's capabilities are read from.
-constexpr std::string_view kTopPaths[] = {"/",      "/access", "/access/groups", "/nodes",
-                                          "/pool",  "/sdn",    "/storage",       "/vms"};
+constexpr std::string_view kTopPaths[] = {"/",     "/access", "/access/groups", "/nodes",
+                                          "/pool", "/sdn",    "/storage",       "/vms"};
 constexpr std::string_view kCapabilityPaths[] = {"/",        "/nodes", "/access/groups", "/vms",
                                                  "/storage", "/sdn",   "/mapping"};
 
@@ -37,8 +37,8 @@ bool is_member(const UserCfg& cfg, std::string_view group, const std::string& us
   return found != cfg.groups.end() && found->second.members.count(user) != 0;
 }
 
-/// Roles that `who` (a user or a full token id) is given at `path`: the nearest level with an entry decides, there
-/// his own entries before those of his groups.
+/// Roles that `who` (a user or a full token id) is given at `path`: the nearest level with an entry decides,
+/// there his own entries before those of his groups.
 Roles roles_at(const UserCfg& cfg, const std::string& who, bool is_token, std::string_view path) {
   Roles roles;
   for (const auto level : ancestors(path)) {
@@ -47,7 +47,8 @@ Roles roles_at(const UserCfg& cfg, const std::string& who, bool is_token, std::s
       if (entry.path != level || (!entry.propagate && level != path)) continue;
       if (entry.who == who)
         own[entry.role] = entry.propagate;
-      else if (!is_token && entry.who.starts_with('@') && is_member(cfg, std::string_view(entry.who).substr(1), who))
+      else if (!is_token && entry.who.starts_with('@') &&
+               is_member(cfg, std::string_view(entry.who).substr(1), who))
         of_groups[entry.role] = of_groups[entry.role] || entry.propagate;
     }
     if (!own.empty())
@@ -59,7 +60,8 @@ Roles roles_at(const UserCfg& cfg, const std::string& who, bool is_token, std::s
 }
 
 /// What the pool that a machine or storage is in adds.
-void add_pool_roles(const UserCfg& cfg, const std::string& who, bool is_token, std::string_view path, Roles& roles) {
+void add_pool_roles(const UserCfg& cfg, const std::string& who, bool is_token, std::string_view path,
+                    Roles& roles) {
   const bool machine = path.rfind("/vms/", 0) == 0, store = path.rfind("/storage/", 0) == 0;
   if (!machine && !store) return;
   const auto member = path.substr(path.rfind('/') + 1);
@@ -84,7 +86,9 @@ Rights rights_of(const UserCfg& cfg, const std::string& who, bool is_token, std:
   return rights;
 }
 
-Rights everything() { return {every_privilege(), every_privilege()}; }
+Rights everything() {
+  return {every_privilege(), every_privilege()};
+}
 
 json::object to_object(const Rights& rights) {
   json::object object;
@@ -170,8 +174,8 @@ bool Permissions::has(const Identity& who, std::string_view path, std::string_vi
   return number && rights(who, path).privileges.test(*number);
 }
 
-void Permissions::require(const Identity& who, std::string_view path, const std::vector<std::string_view>& privileges,
-                          bool any) const {
+void Permissions::require(const Identity& who, std::string_view path,
+                          const std::vector<std::string_view>& privileges, bool any) const {
   const auto held = rights(who, path).privileges;
   std::string listed;
   bool one = false;
@@ -218,7 +222,9 @@ json::object Permissions::capabilities(const Identity& who) const {
   return all;
 }
 
-std::map<std::string, config::PoolEntry, std::less<>> Permissions::pools() const { return users_.read()->pools; }
+std::map<std::string, config::PoolEntry, std::less<>> Permissions::pools() const {
+  return users_.read()->pools;
+}
 
 void Permissions::add_to_pool(const std::string& pool, Vmid vmid) {
   users_.change([&](UserCfg& cfg) {

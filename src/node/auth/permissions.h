@@ -20,9 +20,9 @@ struct Rights {
   PrivilegeSet propagated;
 };
 
-/// The rule itself, pure: roles of the nearest entries on the way from "/" to `path` (users' before groups'), those
-/// of the pool that a machine or storage is in, and for a token with separated privileges only what its user may
-/// as well (pve-access-control, AccessControl.pm roles, RPCEnvironment.pm permissions).
+/// The rule itself, pure: roles of the nearest entries on the way from "/" to `path` (users' before groups'),
+/// those of the pool that a machine or storage is in, and for a token with separated privileges only what its
+/// user may as well (pve-access-control, AccessControl.pm roles, RPCEnvironment.pm permissions).
 Rights rights_at(const config::UserCfg& cfg, const Identity& who, std::string_view path);
 
 /// Answers who may do what; remembers, as long as user.cfg stays as it is. Thread-safe.
@@ -32,8 +32,8 @@ class Permissions {
   ~Permissions();
 
   bool has(const Identity& who, std::string_view path, std::string_view privilege) const;
-  /// Throws ApiError 403 "Permission check failed (/vms/100, VM.Audit)"; with `any` one privilege is enough and
-  /// the text joins them by '|'.
+  /// Throws ApiError 403 "Permission check failed (/vms/100, VM.Audit)"; with `any` one privilege is enough
+  /// and the text joins them by '|'.
   void require(const Identity& who, std::string_view path, const std::vector<std::string_view>& privileges,
                bool any = false) const;
   /// Throws ApiError 403 "Permission check failed (user != root@pam)".

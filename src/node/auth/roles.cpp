@@ -23,8 +23,8 @@ PrivilegeSet starting_with(std::string_view prefix) {
 
 /// What root only may do is in no role but Administrator.
 PrivilegeSet admin_privileges() {
-  return every_privilege() & ~set_of({"Mapping.Modify", "Permissions.Modify", "Realm.Allocate", "Sys.AccessNetwork",
-                                      "Sys.Incoming", "Sys.Modify", "Sys.PowerMgmt"});
+  return every_privilege() & ~set_of({"Mapping.Modify", "Permissions.Modify", "Realm.Allocate",
+                                      "Sys.AccessNetwork", "Sys.Incoming", "Sys.Modify", "Sys.PowerMgmt"});
 }
 
 std::vector<BuiltinRole> make_roles() {
@@ -32,7 +32,8 @@ std::vector<BuiltinRole> make_roles() {
       {"Administrator", every_privilege()},
       {"NoAccess", {}},
       {"PVEAdmin", admin_privileges()},
-      {"PVEAuditor", set_of({"Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit"})},
+      {"PVEAuditor",
+       set_of({"Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit"})},
       {"PVEDatastoreAdmin", starting_with("Datastore.")},
       {"PVEDatastoreUser", set_of({"Datastore.AllocateSpace", "Datastore.Audit"})},
       {"PVEMappingAdmin", starting_with("Mapping.")},
@@ -45,26 +46,56 @@ std::vector<BuiltinRole> make_roles() {
       {"PVETemplateUser", set_of({"VM.Audit", "VM.Clone"})},
       {"PVEUserAdmin", set_of({"Group.Allocate", "Realm.AllocateUser", "User.Modify"})},
       {"PVEVMAdmin", starting_with("VM.")},
-      {"PVEVMUser",
-       set_of({"VM.Audit", "VM.Backup", "VM.Config.CDROM", "VM.Config.Cloudinit", "VM.Console", "VM.PowerMgmt"})},
+      {"PVEVMUser", set_of({"VM.Audit", "VM.Backup", "VM.Config.CDROM", "VM.Config.Cloudinit", "VM.Console",
+                            "VM.PowerMgmt"})},
   };
 }
 
 }  // namespace
 
 const std::vector<std::string_view>& all_privileges() {
-  static const std::vector<std::string_view> names = {
-      "Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.AllocateTemplate", "Datastore.Audit",
-      "Group.Allocate",     "Mapping.Audit",           "Mapping.Modify",             "Mapping.Use",
-      "Permissions.Modify", "Pool.Allocate",           "Pool.Audit",                 "Realm.Allocate",
-      "Realm.AllocateUser", "SDN.Allocate",            "SDN.Audit",                  "SDN.Use",
-      "Sys.AccessNetwork",  "Sys.Audit",               "Sys.Console",                "Sys.Incoming",
-      "Sys.Modify",         "Sys.PowerMgmt",           "Sys.Syslog",                 "User.Modify",
-      "VM.Allocate",        "VM.Audit",                "VM.Backup",                  "VM.Clone",
-      "VM.Config.CDROM",    "VM.Config.CPU",           "VM.Config.Cloudinit",        "VM.Config.Disk",
-      "VM.Config.HWType",   "VM.Config.Memory",        "VM.Config.Network",          "VM.Config.Options",
-      "VM.Console",         "VM.Migrate",              "VM.Monitor",                 "VM.PowerMgmt",
-      "VM.Snapshot",        "VM.Snapshot.Rollback"};
+  static const std::vector<std::string_view> names = {"Datastore.Allocate",
+                                                      "Datastore.AllocateSpace",
+                                                      "Datastore.AllocateTemplate",
+                                                      "Datastore.Audit",
+                                                      "Group.Allocate",
+                                                      "Mapping.Audit",
+                                                      "Mapping.Modify",
+                                                      "Mapping.Use",
+                                                      "Permissions.Modify",
+                                                      "Pool.Allocate",
+                                                      "Pool.Audit",
+                                                      "Realm.Allocate",
+                                                      "Realm.AllocateUser",
+                                                      "SDN.Allocate",
+                                                      "SDN.Audit",
+                                                      "SDN.Use",
+                                                      "Sys.AccessNetwork",
+                                                      "Sys.Audit",
+                                                      "Sys.Console",
+                                                      "Sys.Incoming",
+                                                      "Sys.Modify",
+                                                      "Sys.PowerMgmt",
+                                                      "Sys.Syslog",
+                                                      "User.Modify",
+                                                      "VM.Allocate",
+                                                      "VM.Audit",
+                                                      "VM.Backup",
+                                                      "VM.Clone",
+                                                      "VM.Config.CDROM",
+                                                      "VM.Config.CPU",
+                                                      "VM.Config.Cloudinit",
+                                                      "VM.Config.Disk",
+                                                      "VM.Config.HWType",
+                                                      "VM.Config.Memory",
+                                                      "VM.Config.Network",
+                                                      "VM.Config.Options",
+                                                      "VM.Console",
+                                                      "VM.Migrate",
+                                                      "VM.Monitor",
+                                                      "VM.PowerMgmt",
+                                                      "VM.Snapshot",
+                                                      "VM.Snapshot.Rollback"};
   return names;
 }
 
@@ -75,7 +106,9 @@ std::optional<std::size_t> privilege_number(std::string_view privilege) {
   return static_cast<std::size_t>(found - names.begin());
 }
 
-PrivilegeSet every_privilege() { return starting_with(""); }
+PrivilegeSet every_privilege() {
+  return starting_with("");
+}
 
 const std::vector<BuiltinRole>& builtin_roles() {
   static const auto roles = make_roles();

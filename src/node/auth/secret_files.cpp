@@ -20,7 +20,8 @@ std::string run_crypt(const Secret& password, const std::string& setting) {
 
 }  // namespace
 
-SecretFile::SecretFile(std::filesystem::path file, char separator) : file_(std::move(file)), separator_(separator) {
+SecretFile::SecretFile(std::filesystem::path file, char separator)
+    : file_(std::move(file)), separator_(separator) {
   const auto text = sys::read_file_if_exists(file_).value_or("");
   for (const auto& line : split(text, '\n'))
     if (const auto at = line.find(separator_); at != std::string::npos)
@@ -42,7 +43,8 @@ void SecretFile::remove(const std::string& name) {
 }
 
 void SecretFile::remove_prefix(const std::string& prefix) {
-  if (std::erase_if(values_, [&](const auto& item) { return item.first.rfind(prefix, 0) == 0; }) != 0) write();
+  if (std::erase_if(values_, [&](const auto& item) { return item.first.rfind(prefix, 0) == 0; }) != 0)
+    write();
 }
 
 void SecretFile::write() const {

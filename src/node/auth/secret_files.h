@@ -10,7 +10,8 @@
 
 namespace hlid::node::auth {
 
-/// A small 0600 file of "NAME SEPARATOR VALUE" lines (token.cfg, shadow.cfg), kept in memory. Not thread-safe.
+/// A small 0600 file of "NAME SEPARATOR VALUE" lines (token.cfg, shadow.cfg), kept in memory. Not
+/// thread-safe.
 class SecretFile {
  public:
   SecretFile(std::filesystem::path file, char separator);

@@ -39,7 +39,8 @@ std::string generate_pem() {
   const PrivateKey key(EVP_RSA_gen(2048));
   ensure(key != nullptr, "making a key");
   const Bio bio(BIO_new(BIO_s_mem()));
-  ensure(PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1, "writing a key");
+  ensure(PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+         "writing a key");
   char* data = nullptr;
   const auto size = BIO_get_mem_data(bio.get(), &data);
   return {data, static_cast<std::size_t>(size)};
@@ -65,20 +66,21 @@ struct Tickets::Key {
     std::size_t size = 0;
     const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
     ensure(EVP_DigestSignInit(digest.get(), nullptr, EVP_sha256(), nullptr, signing.get()) == 1 &&
-              EVP_DigestSign(digest.get(), nullptr, &size, bytes, text.size()) == 1,
-          "signing a ticket");
+               EVP_DigestSign(digest.get(), nullptr, &size, bytes, text.size()) == 1,
+           "signing a ticket");
     std::string signature(size, '\0');
     ensure(EVP_DigestSign(digest.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, bytes,
-                         text.size()) == 1,
-          "signing a ticket");
+                          text.size()) == 1,
+           "signing a ticket");
     signature.resize(size);
     return signature;
   }
   bool verify(std::string_view text, const std::string& signature) const {
     const Digest digest(EVP_MD_CTX_new());
     return EVP_DigestVerifyInit(digest.get(), nullptr, EVP_sha256(), nullptr, signing.get()) == 1 &&
-           EVP_DigestVerify(digest.get(), reinterpret_cast<const unsigned char*>(signature.data()), signature.size(),
-                            reinterpret_cast<const unsigned char*>(text.data()), text.size()) == 1;
+           EVP_DigestVerify(digest.get(), reinterpret_cast<const unsigned char*>(signature.data()),
+                            signature.size(), reinterpret_cast<const unsigned char*>(text.data()),
+                            text.size()) == 1;
   }
 };
 
@@ -103,7 +105,8 @@ std::string Tickets::sign(const std::string& user, std::int64_t now) const {
 
 std::optional<std::string> Tickets::check(std::string_view ticket, std::int64_t now) const {
   const auto mark = ticket.find("::");
-  if (ticket.rfind(kPrefix, 0) != 0 || mark == std::string_view::npos || ticket.size() > 4096) return std::nullopt;
+  if (ticket.rfind(kPrefix, 0) != 0 || mark == std::string_view::npos || ticket.size() > 4096)
+    return std::nullopt;
   const auto text = ticket.substr(0, mark);
   const auto colon = text.rfind(':');
   if (colon < kPrefix.size() || !valid_time(text.substr(colon + 1), now)) return std::nullopt;

@@ -9,8 +9,9 @@
 namespace hlid::node::auth {
 
 /// Signed proofs of a login in Proxmox's shape: `PVE:USER@REALM:TIME::SIGNATURE` and the token against forged
-/// requests that goes with it, `TIME:HMAC` (TIME is %08X; pve-access-control, AccessControl.pm assemble_ticket,
-/// assemble_csrf_prevention_token). Valid two hours, and five minutes ahead for clocks that differ. Thread-safe.
+/// requests that goes with it, `TIME:HMAC` (TIME is %08X; pve-access-control, AccessControl.pm
+/// assemble_ticket, assemble_csrf_prevention_token). Valid two hours, and five minutes ahead for clocks that
+/// differ. Thread-safe.
 class Tickets {
  public:
   /// Reads the RSA key, or makes it (0600).

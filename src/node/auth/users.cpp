@@ -32,7 +32,9 @@ Stamp stamp_of(const std::filesystem::path& file) {
   return {info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_size, info.st_ino};
 }
 
-bool is_expired(std::int64_t expire, std::int64_t now) { return expire > 0 && expire <= now; }
+bool is_expired(std::int64_t expire, std::int64_t now) {
+  return expire > 0 && expire <= now;
+}
 
 config::UserEntry& require_user(UserCfg& cfg, const std::string& user) {
   const auto found = cfg.users.find(user);
@@ -43,7 +45,8 @@ config::UserEntry& require_user(UserCfg& cfg, const std::string& user) {
 config::TokenEntry& require_token(UserCfg& cfg, const std::string& user, const std::string& token) {
   auto& entry = require_user(cfg, user);
   const auto found = entry.tokens.find(token);
-  if (found == entry.tokens.end()) throw wire::failure(fmt::format("no such token '{}' for user '{}'", token, user));
+  if (found == entry.tokens.end())
+    throw wire::failure(fmt::format("no such token '{}' for user '{}'", token, user));
   return found->second;
 }
 
@@ -130,9 +133,17 @@ struct Users::State {
   }
 };
 
-Users::Users(std::filesystem::path user_cfg, std::filesystem::path priv, sys::Clock& clock, sys::Random& random)
-    : state_(new State{std::move(user_cfg), clock, random, {}, SecretFile(priv / "token.cfg", ' '),
-                       SecretFile(priv / "shadow.cfg", ' '), nullptr, {-2}, {}}) {
+Users::Users(std::filesystem::path user_cfg, std::filesystem::path priv, sys::Clock& clock,
+             sys::Random& random)
+    : state_(new State{std::move(user_cfg),
+                       clock,
+                       random,
+                       {},
+                       SecretFile(priv / "token.cfg", ' '),
+                       SecretFile(priv / "shadow.cfg", ' '),
+                       nullptr,
+                       {-2},
+                       {}}) {
   if (!std::filesystem::exists(state_->file)) change([](UserCfg& cfg) { cfg.users[std::string(kRoot)]; });
 }
 
@@ -170,7 +181,8 @@ void Users::set_password(const std::string& user, const Secret& password) {
   if (realm != "pam" && realm != "pve")
     throw wire::failure(fmt::format("can't set password on auth type '{}'", realm));
   const auto cfg = read();
-  if (cfg->users.find(user) == cfg->users.end()) throw wire::failure(fmt::format("no such user ('{}')", user));
+  if (cfg->users.find(user) == cfg->users.end())
+    throw wire::failure(fmt::format("no such user ('{}')", user));
   const auto hash = hash_password(password, state_->random);
   const std::lock_guard lock(state_->mutex);
   state_->passwords.set(user, hash);
@@ -186,13 +198,15 @@ bool Users::check_token(const Identity& identity, const Secret& secret) const {
     if (user == cfg.users.end()) return false;
     const auto token = user->second.tokens.find(identity.token);
     if (token == user->second.tokens.end() || is_expired(token->second.expire, now)) return false;
-    if (identity.user != kRoot && (!user->second.enable || is_expired(user->second.expire, now))) return false;
+    if (identity.user != kRoot && (!user->second.enable || is_expired(user->second.expire, now)))
+      return false;
     stored = state_->tokens.find(identity.name());
   }
   return stored && equal_in_constant_time(*stored, "sha256:" + sys::sha256_hex(secret.reveal()));
 }
 
-void Users::create_user(const std::string& user, const UserChange& fields, const std::optional<Secret>& password) {
+void Users::create_user(const std::string& user, const UserChange& fields,
+                        const std::optional<Secret>& password) {
   with_prefix("create user", [&] {
     change([&](UserCfg& cfg) {
       if (cfg.users.count(user) != 0) throw wire::failure(fmt::format("user '{}' already exists", user));
@@ -217,7 +231,8 @@ void Users::delete_user(const std::string& user) {
   change([&](UserCfg& cfg) {
     cfg.users.erase(user);
     for (auto& [id, group] : cfg.groups) group.members.erase(user);
-    std::erase_if(cfg.acl, [&](const auto& entry) { return entry.who == user || entry.who.rfind(user + "!", 0) == 0; });
+    std::erase_if(
+        cfg.acl, [&](const auto& entry) { return entry.who == user || entry.who.rfind(user + "!", 0) == 0; });
   });
   const std::lock_guard lock(state_->mutex);
   state_->passwords.remove(user);
@@ -251,7 +266,8 @@ Secret Users::create_token(const std::string& user, const std::string& token, co
   return secret;
 }
 
-config::TokenEntry Users::update_token(const std::string& user, const std::string& token, const TokenChange& fields) {
+config::TokenEntry Users::update_token(const std::string& user, const std::string& token,
+                                       const TokenChange& fields) {
   config::TokenEntry result;
   change([&](UserCfg& cfg) {
     auto& entry = require_token(cfg, user, token);
@@ -290,7 +306,8 @@ void Users::create_role(const std::string& role, const std::string& privileges) 
 void Users::update_role(const std::string& role, const std::string& privileges, bool append) {
   const auto set = parse_privileges(privileges);
   with_prefix("update role", [&] {
-    if (is_builtin_role(role)) throw wire::failure(fmt::format("auto-generated role '{}' cannot be modified", role));
+    if (is_builtin_role(role))
+      throw wire::failure(fmt::format("auto-generated role '{}' cannot be modified", role));
     change([&](UserCfg& cfg) {
       const auto found = cfg.roles.find(role);
       if (found == cfg.roles.end()) throw wire::failure(fmt::format("role '{}' does not exist", role));
@@ -302,7 +319,8 @@ void Users::update_role(const std::string& role, const std::string& privileges, 
 
 void Users::delete_role(const std::string& role) {
   with_prefix("delete role", [&] {
-    if (is_builtin_role(role)) throw wire::failure(fmt::format("auto-generated role '{}' cannot be deleted", role));
+    if (is_builtin_role(role))
+      throw wire::failure(fmt::format("auto-generated role '{}' cannot be deleted", role));
     change([&](UserCfg& cfg) {
       if (cfg.roles.erase(role) == 0) throw wire::failure(fmt::format("role '{}' does not exist", role));
       std::erase_if(cfg.acl, [&](const auto& entry) { return entry.role == role; });

@@ -36,11 +36,11 @@ struct AclChange {
   bool remove = false;
 };
 
-/// Users, tokens, groups, roles and access lists: user.cfg in Proxmox's format, and beside it, 0600, what proves
-/// who they are: token.cfg (SHA-256 of each secret; Proxmox has them in plain text) and shadow.cfg (crypt(5)
-/// hashes). Users of both realms, pam too, have their passwords here: a node without root cannot ask the host's
-/// PAM, and a node should not open with the host's passwords. Thread-safe. Changes throw wire::ApiError with
-/// Proxmox's texts; edits of user.cfg by hand are seen within a tenth of a second.
+/// Users, tokens, groups, roles and access lists: user.cfg in Proxmox's format, and beside it, 0600, what
+/// proves who they are: token.cfg (SHA-256 of each secret; Proxmox has them in plain text) and shadow.cfg
+/// (crypt(5) hashes). Users of both realms, pam too, have their passwords here: a node without root cannot
+/// ask the host's PAM, and a node should not open with the host's passwords. Thread-safe. Changes throw
+/// wire::ApiError with Proxmox's texts; edits of user.cfg by hand are seen within a tenth of a second.
 class Users {
  public:
   /// `user_cfg` in etc/, `priv` the folder etc/priv/. root@pam is made when there is no user.cfg.
@@ -67,7 +67,8 @@ class Users {
 
   /// Returns the secret, which is told once.
   Secret create_token(const std::string& user, const std::string& token, const TokenChange& fields);
-  config::TokenEntry update_token(const std::string& user, const std::string& token, const TokenChange& fields);
+  config::TokenEntry update_token(const std::string& user, const std::string& token,
+                                  const TokenChange& fields);
   void delete_token(const std::string& user, const std::string& token);
   config::TokenEntry token(const std::string& user, const std::string& token) const;
 
@@ -89,7 +90,8 @@ bool is_user_id(std::string_view text);
 bool is_token_id(std::string_view text);
 /// The realm of a user id.
 std::string realm_of(std::string_view user);
-/// Paths that access lists may name ("/vms/100", "/storage/local", "/sdn/zones/x/y", …). Without a trailing '/'.
+/// Paths that access lists may name ("/vms/100", "/storage/local", "/sdn/zones/x/y", …). Without a trailing
+/// '/'.
 bool is_acl_path(std::string_view path);
 
 }  // namespace hlid::node::auth

@@ -55,7 +55,8 @@ class Copy {
   void copy_range(std::int64_t at, std::int64_t end) {
     while (at < end) {
       if (stop_.stop_requested()) throw Error(Errc::interrupted, "received interrupt");
-      const auto moved = in_kernel_ ? copy_in_kernel(at, std::min(end - at, kPiece)) : copy_by_hand(at, end - at);
+      const auto moved =
+          in_kernel_ ? copy_in_kernel(at, std::min(end - at, kPiece)) : copy_by_hand(at, end - at);
       if (moved == 0) throw Error(Errc::io, "the source became shorter while it was copied");
       at += moved;
       report(at, false);
@@ -64,7 +65,8 @@ class Copy {
 
   std::int64_t copy_in_kernel(std::int64_t at, std::int64_t count) {
     off64_t source = at, target = at;
-    const auto moved = ::copy_file_range(from_.get(), &source, to_.get(), &target, static_cast<std::size_t>(count), 0);
+    const auto moved =
+        ::copy_file_range(from_.get(), &source, to_.get(), &target, static_cast<std::size_t>(count), 0);
     if (moved >= 0) return moved;
     if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
       throw system_error("cannot copy");
@@ -74,10 +76,12 @@ class Copy {
 
   std::int64_t copy_by_hand(std::int64_t at, std::int64_t count) {
     if (!buffer_) buffer_ = std::make_unique<char[]>(kBuffer);
-    const auto got = ::pread(from_.get(), buffer_.get(), std::min<std::size_t>(kBuffer, static_cast<std::size_t>(count)), at);
+    const auto got = ::pread(from_.get(), buffer_.get(),
+                             std::min<std::size_t>(kBuffer, static_cast<std::size_t>(count)), at);
     if (got < 0) throw system_error("cannot read the source");
     for (ssize_t done = 0; done < got;) {
-      const auto put = ::pwrite(to_.get(), buffer_.get() + done, static_cast<std::size_t>(got - done), at + done);
+      const auto put =
+          ::pwrite(to_.get(), buffer_.get() + done, static_cast<std::size_t>(got - done), at + done);
       if (put < 0) throw system_error("cannot write the copy");
       done += put;
     }
@@ -104,8 +108,8 @@ class Copy {
 
 }  // namespace
 
-void copy_sparse(const std::filesystem::path& from, const std::filesystem::path& to, const CopyProgress& progress,
-                 std::stop_token stop) {
+void copy_sparse(const std::filesystem::path& from, const std::filesystem::path& to,
+                 const CopyProgress& progress, std::stop_token stop) {
   Copy(from, to, progress, std::move(stop)).run();
 }
 

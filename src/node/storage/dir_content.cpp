@@ -93,7 +93,8 @@ VolumeInfo DirStorage::info(const wire::VolumeId& volume) const {
 std::vector<VolumeInfo> DirStorage::list(const std::string& kind, std::optional<Vmid> vmid) const {
   std::vector<VolumeInfo> volumes;
   std::error_code ignored;
-  const auto add_folder = [&](const std::string& content_kind, const fs::path& folder, std::optional<Vmid> owner) {
+  const auto add_folder = [&](const std::string& content_kind, const fs::path& folder,
+                              std::optional<Vmid> owner) {
     for (const auto& file : fs::directory_iterator(folder, ignored)) {
       const auto name = parse_dir_file(content_kind, file.path().filename().string(), owner);
       if (!name || (content_kind == "backup" && vmid && name->vmid != vmid)) continue;
@@ -122,7 +123,8 @@ std::vector<VolumeInfo> DirStorage::list(const std::string& kind, std::optional<
   return volumes;
 }
 
-wire::VolumeId DirStorage::store_file(const std::string& kind, const std::string& name, const fs::path& file) {
+wire::VolumeId DirStorage::store_file(const std::string& kind, const std::string& name,
+                                      const fs::path& file) {
   const auto parsed = parse_dir_file(kind, name, std::nullopt);
   if (!parsed) throw wire::parameter_error("filename", "wrong file extension");
   const auto target = dir_path(path(), *parsed);
@@ -142,7 +144,8 @@ wire::VolumeId DirStorage::store_file(const std::string& kind, const std::string
 
 void DirStorage::set_notes(const wire::VolumeId& volume, const std::string& notes) {
   const auto name = name_of(volume);
-  if (name.content != "backup") throw wire::failure(fmt::format("notes are not supported for {}", name.content));
+  if (name.content != "backup")
+    throw wire::failure(fmt::format("notes are not supported for {}", name.content));
   const fs::path file = dir_path(path(), name).string() + ".notes";
   if (notes.empty()) return sys::remove_durable(file);
   sys::write_durable(file, notes);

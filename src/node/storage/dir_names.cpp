@@ -32,8 +32,8 @@ const std::vector<std::string> kImage = {".raw", ".qcow2", ".vmdk"};
 const std::vector<std::string> kIso = {".iso", ".img"};
 const std::vector<std::string> kTemplate = {".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2"};
 const std::vector<std::string> kImport = {".raw", ".qcow2", ".vmdk", ".ova"};
-const std::vector<std::string> kBackup = {".vma", ".vma.gz", ".vma.lzo", ".vma.zst", ".tgz", ".tar", ".tar.gz",
-                                          ".tar.lzo", ".tar.zst", ".tar.bz2"};
+const std::vector<std::string> kBackup = {".vma", ".vma.gz", ".vma.lzo", ".vma.zst", ".tgz",
+                                          ".tar", ".tar.gz", ".tar.lzo", ".tar.zst", ".tar.bz2"};
 
 std::optional<Vmid> backup_owner(std::string_view file) {
   for (const std::string_view prefix : {"vzdump-qemu-", "vzdump-lxc-"}) {
@@ -130,11 +130,12 @@ std::optional<int> disk_number(std::string_view file, Vmid vmid) {
 std::string upload_name(const std::string& kind, const std::string& client_name) {
   auto name = client_name.substr(client_name.find_last_of("/\\") + 1);
   for (char& c : name) {
-    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                         c == '-' || c == '.';
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                         c == '_' || c == '-' || c == '.';
     if (!allowed) c = '_';
   }
-  if (!parse_dir_file(kind, name, std::nullopt)) throw wire::parameter_error("filename", "wrong file extension");
+  if (!parse_dir_file(kind, name, std::nullopt))
+    throw wire::parameter_error("filename", "wrong file extension");
   return name;
 }
 

@@ -12,18 +12,19 @@ namespace hlid::node::storage {
 
 /// "9000/base-9000-disk-0.qcow2/1001/vm-1001-disk-0.qcow2", "iso/x.iso", … taken apart.
 struct DirName {
-  std::string content;                ///< images, iso, vztmpl, backup, snippets, import
-  std::string file;                   ///< "vm-1001-disk-0.qcow2"
-  std::string format;                 ///< raw, qcow2, vmdk; of other kinds as lists name them (iso, tgz, vma.zst)
-  std::optional<Vmid> vmid = {};      ///< of images and backups
-  std::string base = {};              ///< of linked clones: "9000/base-9000-disk-0.qcow2"
+  std::string content;            ///< images, iso, vztmpl, backup, snippets, import
+  std::string file;               ///< "vm-1001-disk-0.qcow2"
+  std::string format;             ///< raw, qcow2, vmdk; of other kinds as lists name them (iso, tgz, vma.zst)
+  std::optional<Vmid> vmid = {};  ///< of images and backups
+  std::string base = {};          ///< of linked clones: "9000/base-9000-disk-0.qcow2"
   bool is_base = false;
 };
 
 /// Throws ApiError 500 "unable to parse directory volume name '…'".
 DirName parse_dir_name(const std::string& name);
 /// nullopt for files that are none of their content's ("x.iso.part", temporary ones).
-std::optional<DirName> parse_dir_file(const std::string& content, const std::string& file, std::optional<Vmid> vmid);
+std::optional<DirName> parse_dir_file(const std::string& content, const std::string& file,
+                                      std::optional<Vmid> vmid);
 /// The volume name of a file; inverse of parse_dir_name.
 std::string print_dir_name(const DirName& name);
 

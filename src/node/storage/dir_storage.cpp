@@ -27,7 +27,8 @@ void create_raw(const fs::path& file, Bytes size) {
     throw wire::failure(fmt::format("unable to create image: {}", system_error(file.string()).what()));
 }
 
-void create_image(const fs::path& file, const std::string& format, Bytes size, const image::QemuImg& qemu_img) {
+void create_image(const fs::path& file, const std::string& format, Bytes size,
+                  const image::QemuImg& qemu_img) {
   if (format == "raw") return create_raw(file, size);
   if (format == "qcow2") return create_qcow2(file, size);
   qemu_img.create(file, format, size);
@@ -40,7 +41,9 @@ void rename_new(const fs::path& from, const fs::path& to) {
   throw system_error("cannot rename '" + from.string() + "'");
 }
 
-fs::path temporary_of(const fs::path& file) { return file.string() + std::string(kTemporarySuffix); }
+fs::path temporary_of(const fs::path& file) {
+  return file.string() + std::string(kTemporarySuffix);
+}
 
 /// What stands beside a backup.
 std::vector<fs::path> companions(const fs::path& backup) {
@@ -65,11 +68,14 @@ bool DirStorage::supports_format(const std::string& format) const {
 }
 
 DirName DirStorage::name_of(const wire::VolumeId& volume) const {
-  if (volume.storage != id()) throw wire::failure(fmt::format("'{}' is not on storage '{}'", to_string(volume), id()));
+  if (volume.storage != id())
+    throw wire::failure(fmt::format("'{}' is not on storage '{}'", to_string(volume), id()));
   return parse_dir_name(volume.name);
 }
 
-fs::path DirStorage::path_of(const wire::VolumeId& volume) const { return dir_path(path(), name_of(volume)); }
+fs::path DirStorage::path_of(const wire::VolumeId& volume) const {
+  return dir_path(path(), name_of(volume));
+}
 
 std::string DirStorage::format_of(const wire::VolumeId& volume) const {
   const auto name = name_of(volume);
@@ -81,7 +87,9 @@ bool DirStorage::exists(const wire::VolumeId& volume) const {
   return fs::exists(path_of(volume), ignored);
 }
 
-bool DirStorage::is_base(const wire::VolumeId& volume) const { return name_of(volume).is_base; }
+bool DirStorage::is_base(const wire::VolumeId& volume) const {
+  return name_of(volume).is_base;
+}
 
 /// With the state's mutex held.
 std::string DirStorage::free_disk_name(Vmid vmid, const std::string& format) const {
@@ -97,14 +105,15 @@ std::string DirStorage::free_disk_name(Vmid vmid, const std::string& format) con
   return fmt::format("vm-{}-disk-{}.{}", to_string(vmid), number, format);
 }
 
-DirName DirStorage::reserve(Vmid vmid, const std::string& format, const std::string& name, const std::string& base) {
+DirName DirStorage::reserve(Vmid vmid, const std::string& format, const std::string& name,
+                            const std::string& base) {
   const std::lock_guard lock(state_->mutex);
   const auto file = name.empty() ? free_disk_name(vmid, format) : name;
   auto parsed = parse_dir_file("images", file, vmid);
   if (!parsed) throw wire::failure(fmt::format("unable to parse volume filename '{}'", file));
   if (parsed->format != format)
-    throw wire::failure(
-        fmt::format("illegal name '{}' - wrong extension for format ('{}' != '{}')", file, parsed->format, format));
+    throw wire::failure(fmt::format("illegal name '{}' - wrong extension for format ('{}' != '{}')", file,
+                                    parsed->format, format));
   parsed->base = base;
   const auto target = dir_path(path(), *parsed);
   if (fs::exists(target) || !state_->building.insert(target).second)
@@ -136,7 +145,8 @@ wire::VolumeId DirStorage::build_image(Vmid vmid, const std::string& format, con
   return {id(), print_dir_name(reserved)};
 }
 
-wire::VolumeId DirStorage::allocate(Vmid vmid, const std::string& format, Bytes size, const std::string& name) {
+wire::VolumeId DirStorage::allocate(Vmid vmid, const std::string& format, Bytes size,
+                                    const std::string& name) {
   const Bytes whole{(size.count + 511) / 512 * 512};  // disks are made of sectors
   return build_image(vmid, format, name, {},
                      [&](const fs::path& file) { create_image(file, format, whole, qemu_img_); });
@@ -158,7 +168,8 @@ bool DirStorage::has_linked_clones(const DirName& base) const {
 /// With the state's mutex held.
 void DirStorage::drop_empty_folder(const fs::path& folder) const {
   const auto& building = state_->building;
-  if (std::any_of(building.begin(), building.end(), [&](const auto& file) { return file.parent_path() == folder; }))
+  if (std::any_of(building.begin(), building.end(),
+                  [&](const auto& file) { return file.parent_path() == folder; }))
     return;
   std::error_code ignored;
   fs::remove(folder, ignored);  // does nothing when something is in it
@@ -188,7 +199,8 @@ wire::VolumeId DirStorage::make_base(const wire::VolumeId& volume) {
   if (name.is_base) throw wire::failure("create_base not possible with base image");
   const auto from = dir_path(path(), name);
   if (!fs::exists(from)) throw wire::failure(fmt::format("file_size_info on '{}' failed", volume.name));
-  if (!name.file.starts_with("vm-")) throw wire::failure(fmt::format("unable to parse volume filename '{}'", name.file));
+  if (!name.file.starts_with("vm-"))
+    throw wire::failure(fmt::format("unable to parse volume filename '{}'", name.file));
   name.file = "base-" + name.file.substr(3);
   name.is_base = true;
   const auto to = dir_path(path(), name);
@@ -228,7 +240,8 @@ void DirStorage::copy_image(const CopySource& source, const std::string& format,
 }
 
 wire::VolumeId DirStorage::clone_full(const CopySource& source, Vmid vmid, const std::string& format,
-                                      const CopyProgress& progress, std::stop_token stop, const std::string& name) {
+                                      const CopyProgress& progress, std::stop_token stop,
+                                      const std::string& name) {
   if (!source.trusted) check_foreign_image(source.path, source.format);
   return build_image(vmid, format, name, {}, [&](const fs::path& file) {
     try {
@@ -261,8 +274,10 @@ void DirStorage::resize(const wire::VolumeId& volume, Bytes size) {
 void DirStorage::sweep() const {
   std::error_code ignored;
   std::vector<fs::path> folders;
-  for (const auto& kind : {"iso", "vztmpl", "snippets", "import"}) folders.push_back(path() / content_folder(kind));
-  for (const auto& folder : fs::directory_iterator(path() / "images", ignored)) folders.push_back(folder.path());
+  for (const auto& kind : {"iso", "vztmpl", "snippets", "import"})
+    folders.push_back(path() / content_folder(kind));
+  for (const auto& folder : fs::directory_iterator(path() / "images", ignored))
+    folders.push_back(folder.path());
   for (const auto& folder : folders) {
     for (const auto& file : fs::directory_iterator(folder, ignored))
       if (file.path().string().ends_with(kTemporarySuffix)) fs::remove(file.path(), ignored);

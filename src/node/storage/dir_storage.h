@@ -53,10 +53,11 @@ class DirStorage : public Storage {
   wire::VolumeId make_base(const wire::VolumeId& volume) override;
   wire::VolumeId clone_linked(const wire::VolumeId& base, Vmid vmid, const std::string& name) override;
   wire::VolumeId clone_full(const CopySource& source, Vmid vmid, const std::string& format,
-                            const CopyProgress& progress, std::stop_token stop, const std::string& name) override;
+                            const CopyProgress& progress, std::stop_token stop,
+                            const std::string& name) override;
   wire::VolumeId import_image(const std::filesystem::path& file, const std::string& format, Vmid vmid,
-                              const std::string& to_format, const CopyProgress& progress, std::stop_token stop,
-                              const std::string& name) override;
+                              const std::string& to_format, const CopyProgress& progress,
+                              std::stop_token stop, const std::string& name) override;
   void resize(const wire::VolumeId& volume, Bytes size) override;
 
   wire::VolumeId store_file(const std::string& kind, const std::string& name,
@@ -71,8 +72,8 @@ class DirStorage : public Storage {
   using Build = std::function<void(const std::filesystem::path& temporary)>;
   DirName name_of(const wire::VolumeId& volume) const;
   /// Reserves a name, lets `build` make the file under a temporary one, and renames it.
-  wire::VolumeId build_image(Vmid vmid, const std::string& format, const std::string& name, const std::string& base,
-                             const Build& build);
+  wire::VolumeId build_image(Vmid vmid, const std::string& format, const std::string& name,
+                             const std::string& base, const Build& build);
   DirName reserve(Vmid vmid, const std::string& format, const std::string& name, const std::string& base);
   std::string free_disk_name(Vmid vmid, const std::string& format) const;
   void copy_image(const CopySource& source, const std::string& format, const std::filesystem::path& to,

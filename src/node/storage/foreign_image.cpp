@@ -27,8 +27,8 @@ wire::ApiError wrong_format(const std::filesystem::path& file, const std::string
 }
 
 wire::ApiError not_alone(const std::filesystem::path& file) {
-  return wire::failure(fmt::format("image '{}' refers to other files, which is not allowed for untrusted images",
-                                   file.string()));
+  return wire::failure(fmt::format(
+      "image '{}' refers to other files, which is not allowed for untrusted images", file.string()));
 }
 
 void check_qcow2(const std::filesystem::path& file) {
@@ -37,9 +37,9 @@ void check_qcow2(const std::filesystem::path& file) {
   if (header->external_data || !header->backing_file.empty()) throw not_alone(file);
 }
 
-/// Only sparse extents with everything in one file: a text descriptor, and a capacity of zero that says that an
-/// embedded one counts, name other files (VMware Virtual Disk Format 5.0, hosted sparse extent header). So does a
-/// parent in the embedded descriptor.
+/// Only sparse extents with everything in one file: a text descriptor, and a capacity of zero that says that
+/// an embedded one counts, name other files (VMware Virtual Disk Format 5.0, hosted sparse extent header). So
+/// does a parent in the embedded descriptor.
 void check_vmdk(const std::filesystem::path& file) {
   const auto start = read_start(file, 64U << 10);
   if (start.size() < 512 || start.rfind("KDMV", 0) != 0) throw wrong_format(file, "vmdk");

@@ -8,9 +8,10 @@
 #include "base/error.h"
 #include "sys/unique_fd.h"
 
-// An image is a header cluster, a table of tables of reference counts, and a table (L1) of tables (L2) of clusters.
-// A new one holds exactly: cluster 0 the header, 1 the reference count table, 2 the one reference count block, from
-// 3 on the L1 table, all zero: no cluster is allocated, so every read falls through to the backing file.
+// An image is a header cluster, a table of tables of reference counts, and a table (L1) of tables (L2) of
+// clusters. A new one holds exactly: cluster 0 the header, 1 the reference count table, 2 the one reference
+// count block, from 3 on the L1 table, all zero: no cluster is allocated, so every read falls through to the
+// backing file.
 namespace hlid::node::storage {
 namespace {
 
@@ -86,7 +87,8 @@ std::string header_text(Bytes size, std::uint32_t l1_entries, const std::string&
 }
 
 void write_at(int fd, std::uint64_t offset, const std::string& bytes) {
-  if (::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) != static_cast<ssize_t>(bytes.size()))
+  if (::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) !=
+      static_cast<ssize_t>(bytes.size()))
     throw system_error("cannot write an image");
 }
 

@@ -5,8 +5,8 @@
 
 #include "base/units.h"
 
-/// The little of the qcow2 format that must be fast: reading what an image says of itself, and making an empty one
-/// or an overlay, without starting a program (QEMU, docs/interop/qcow2.txt).
+/// The little of the qcow2 format that must be fast: reading what an image says of itself, and making an
+/// empty one or an overlay, without starting a program (QEMU, docs/interop/qcow2.txt).
 namespace hlid::node::storage {
 
 struct Qcow2Header {
@@ -16,11 +16,12 @@ struct Qcow2Header {
   int snapshots = 0;
 };
 
-/// nullopt when the file is not a qcow2 image (version 2 or 3) or its header makes no sense. Throws Error(io).
+/// nullopt when the file is not a qcow2 image (version 2 or 3) or its header makes no sense. Throws
+/// Error(io).
 std::optional<Qcow2Header> read_qcow2_header(const std::filesystem::path& file);
 
-/// A new version 3 image of 64 KiB clusters at `file`, which must not exist. With a backing file it reads what that
-/// has (`backing_format` raw or qcow2), else zeroes. Throws Error(io).
+/// A new version 3 image of 64 KiB clusters at `file`, which must not exist. With a backing file it reads
+/// what that has (`backing_format` raw or qcow2), else zeroes. Throws Error(io).
 void create_qcow2(const std::filesystem::path& file, Bytes size, const std::string& backing_file = {},
                   const std::string& backing_format = {});
 

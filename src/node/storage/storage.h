@@ -13,8 +13,8 @@
 #include "base/units.h"
 #include "wire/volume_id.h"
 
-/// Where volumes live: one interface over the backends. It knows nothing of VM configurations; who may delete what
-/// a machine still uses is the caller's question.
+/// Where volumes live: one interface over the backends. It knows nothing of VM configurations; who may delete
+/// what a machine still uses is the caller's question.
 namespace hlid::node::storage {
 
 /// A volume as content lists and machine configurations see it.
@@ -58,13 +58,14 @@ class Storage {
   virtual const std::filesystem::path& path() const = 0;
   virtual const std::set<std::string>& content() const = 0;  ///< images, iso, …
   virtual bool enabled() const = 0;
-  virtual std::string default_format() const = 0;                  ///< raw
+  virtual std::string default_format() const = 0;  ///< raw
   virtual bool supports_format(const std::string& format) const = 0;
   virtual StorageStatus status() const = 0;
   bool holds(const std::string& kind) const { return content().count(kind) != 0; }
 
   /// A new empty volume; `name` ("vm-100-cloudinit.qcow2") empty: the lowest free vm-ID-disk-N.FORMAT.
-  virtual wire::VolumeId allocate(Vmid vmid, const std::string& format, Bytes size, const std::string& name = {}) = 0;
+  virtual wire::VolumeId allocate(Vmid vmid, const std::string& format, Bytes size,
+                                  const std::string& name = {}) = 0;
   /// Refused for a base with linked clones and for protected volumes. false: it was not there (no error).
   virtual bool remove(const wire::VolumeId& volume) = 0;
   /// Where QEMU finds it; it need not exist. Throws for names that are none of this storage.
@@ -82,7 +83,8 @@ class Storage {
   /// Makes it read-only under its base-… name. Throws when it is a base already.
   virtual wire::VolumeId make_base(const wire::VolumeId& volume) = 0;
   /// A copy-on-write child: "local:9000/base-9000-disk-0.qcow2/1001/vm-1001-disk-0.qcow2".
-  virtual wire::VolumeId clone_linked(const wire::VolumeId& base, Vmid vmid, const std::string& name = {}) = 0;
+  virtual wire::VolumeId clone_linked(const wire::VolumeId& base, Vmid vmid,
+                                      const std::string& name = {}) = 0;
   /// A whole copy: a reflink where the file system has it, else of the allocated parts only.
   virtual wire::VolumeId clone_full(const CopySource& source, Vmid vmid, const std::string& format,
                                     const CopyProgress& progress, std::stop_token stop,
@@ -91,12 +93,12 @@ class Storage {
   virtual wire::VolumeId import_image(const std::filesystem::path& file, const std::string& format, Vmid vmid,
                                       const std::string& to_format, const CopyProgress& progress,
                                       std::stop_token stop, const std::string& name = {}) = 0;
-  /// Grows to `size`; equal is nothing to do; smaller throws "shrinking disks is not supported". For images that
-  /// no running QEMU has open (that one resizes them itself).
+  /// Grows to `size`; equal is nothing to do; smaller throws "shrinking disks is not supported". For images
+  /// that no running QEMU has open (that one resizes them itself).
   virtual void resize(const wire::VolumeId& volume, Bytes size) = 0;
 
-  /// Takes over an uploaded file (moved when on the same file system) as content iso, vztmpl or import under a
-  /// name made safe by upload_name(); an existing one is replaced.
+  /// Takes over an uploaded file (moved when on the same file system) as content iso, vztmpl or import under
+  /// a name made safe by upload_name(); an existing one is replaced.
   virtual wire::VolumeId store_file(const std::string& kind, const std::string& name,
                                     const std::filesystem::path& file) = 0;
   virtual void set_notes(const wire::VolumeId& volume, const std::string& notes) = 0;
@@ -105,14 +107,13 @@ class Storage {
 
 using StoragePtr = std::shared_ptr<Storage>;  // shared: work goes on with it while storage.cfg changes
 
-/// The file name that an upload gets: base name, other characters than [a-zA-Z0-9_.-] become '_'. Throws ApiError
-/// 400 errors.filename "wrong file extension" when `kind` does not take such files.
+/// The file name that an upload gets: base name, other characters than [a-zA-Z0-9_.-] become '_'. Throws
+/// ApiError 400 errors.filename "wrong file extension" when `kind` does not take such files.
 std::string upload_name(const std::string& kind, const std::string& client_name);
 
-/// Refuses an image that somebody gave us unless it is of that format (raw, qcow2, vmdk, ova) and stands alone: no
-/// backing file, no data in other files, which could be any file of the host. Throws ApiError 500 with qemu-img's
-/// kind of text.
+/// Refuses an image that somebody gave us unless it is of that format (raw, qcow2, vmdk, ova) and stands
+/// alone: no backing file, no data in other files, which could be any file of the host. Throws ApiError 500
+/// with qemu-img's kind of text.
 void check_foreign_image(const std::filesystem::path& file, const std::string& format);
-
 
 }  // namespace hlid::node::storage

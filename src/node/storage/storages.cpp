@@ -16,7 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kLocal = "local";
-const std::set<std::string> kContentTypes = {"images", "rootdir", "iso", "vztmpl", "backup", "snippets", "import", "none"};
+const std::set<std::string> kContentTypes = {"images", "rootdir",  "iso",    "vztmpl",
+                                             "backup", "snippets", "import", "none"};
 
 /// `[A-Za-z]`, then letters, digits, `-_.`, ending with a letter or digit (pve-storage, parse_storage_id).
 bool is_storage_id(std::string_view id) {
@@ -27,7 +28,8 @@ bool is_storage_id(std::string_view id) {
                      [&](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.'; });
 }
 
-std::string value_or(const config::SectionEntry& section, std::string_view key, const std::string& otherwise) {
+std::string value_or(const config::SectionEntry& section, std::string_view key,
+                     const std::string& otherwise) {
   const auto* value = section.find(key);
   return value != nullptr ? *value : otherwise;
 }
@@ -43,7 +45,8 @@ void apply(config::SectionEntry& section, const Storages::Values& values) {
     if (key == "content") {
       for (const auto& kind : split_list(value, ",; "))
         if (kContentTypes.count(kind) == 0)
-          throw wire::parameter_error("content", fmt::format("invalid format - invalid content type '{}'\n", kind));
+          throw wire::parameter_error("content",
+                                      fmt::format("invalid format - invalid content type '{}'\n", kind));
       section.set(key, join(split_list(value, ",; "), ","));
     } else {
       if (value.find_first_of("\n\r") != std::string::npos)
@@ -159,10 +162,10 @@ Storages::Storages(fs::path config_file, fs::path local_folder, sys::ProcessRunn
   const std::lock_guard lock(state_->mutex);
   if (!fs::exists(state_->file)) {
     config::SectionFile first;
-    first.sections.push_back({"dir",
-                              std::string(kLocal),
-                              {{"path", state_->local_folder.string()},
-                               {"content", "iso,import,backup,images,vztmpl,snippets"}}});
+    first.sections.push_back(
+        {"dir",
+         std::string(kLocal),
+         {{"path", state_->local_folder.string()}, {"content", "iso,import,backup,images,vztmpl,snippets"}}});
     state_->write(first);
   }
   state_->refresh();
@@ -201,7 +204,8 @@ std::pair<StoragePtr, wire::VolumeId> Storages::resolve(const std::string& volum
 StoragePtr Storages::find_holding(const std::string& id, const std::string& kind) const {
   auto storage = find(id);
   if (!storage->enabled()) throw wire::failure(fmt::format("storage '{}' is disabled", id));
-  if (!storage->holds(kind)) throw wire::failure(fmt::format("storage '{}' does not support '{}' content", id, kind));
+  if (!storage->holds(kind))
+    throw wire::failure(fmt::format("storage '{}' does not support '{}' content", id, kind));
   return storage;
 }
 
@@ -219,12 +223,15 @@ std::string Storages::digest() const {
 
 void Storages::create(const std::string& id, const std::string& type, const Values& values) {
   if (!is_storage_id(id))
-    throw wire::parameter_error("storage", fmt::format("invalid format - storage ID '{}' contains illegal characters\n", id));
+    throw wire::parameter_error(
+        "storage", fmt::format("invalid format - storage ID '{}' contains illegal characters\n", id));
   const std::lock_guard lock(state_->mutex);
   with_prefix("create storage failed", [&] {
     state_->refresh();
-    if (state_->sections.find(id) != nullptr) throw wire::failure(fmt::format("storage ID '{}' already defined", id));
-    if (type != "dir") throw wire::failure(fmt::format("this node has directory storages only, not '{}'", type));
+    if (state_->sections.find(id) != nullptr)
+      throw wire::failure(fmt::format("storage ID '{}' already defined", id));
+    if (type != "dir")
+      throw wire::failure(fmt::format("this node has directory storages only, not '{}'", type));
     config::SectionEntry section{type, id, {}};
     apply(section, values);
     if (value_or(section, "mkdir", "1") != "0") sys::make_folder(*section.find("path"));
@@ -234,8 +241,8 @@ void Storages::create(const std::string& id, const std::string& type, const Valu
   });
 }
 
-void Storages::update(const std::string& id, const Values& values, const std::vector<std::string>& remove_keys,
-                      const std::string& digest) {
+void Storages::update(const std::string& id, const Values& values,
+                      const std::vector<std::string>& remove_keys, const std::string& digest) {
   const std::lock_guard lock(state_->mutex);
   with_prefix("update storage failed", [&] {
     state_->require(id);

@@ -13,8 +13,8 @@
 
 namespace hlid::node::storage {
 
-/// The storages of `storage.cfg`. Thread-safe; edits of the file by hand are seen at the next call. `local`, the
-/// node's own folder, is always there.
+/// The storages of `storage.cfg`. Thread-safe; edits of the file by hand are seen at the next call. `local`,
+/// the node's own folder, is always there.
 class Storages {
  public:
   /// Sweeps the temporary files that a killed daemon left in each storage.
@@ -27,7 +27,8 @@ class Storages {
   std::vector<StoragePtr> all() const;  ///< by id
   /// The storage of a volume id text; throws for an unparsable one: "unable to parse volume ID 'x'".
   std::pair<StoragePtr, wire::VolumeId> resolve(const std::string& volume) const;
-  /// find(), which also must hold content `kind`: else ApiError 500 "storage 'x' does not support 'iso' content".
+  /// find(), which also must hold content `kind`: else ApiError 500 "storage 'x' does not support 'iso'
+  /// content".
   StoragePtr find_holding(const std::string& id, const std::string& kind) const;
 
   /// The sections of storage.cfg as GET /storage shows them, and their digest (SHA-1 of the file).

@@ -25,7 +25,8 @@ std::int64_t modified(const std::filesystem::path& path, std::int64_t otherwise)
 TaskIndex::TaskIndex(std::filesystem::path folder, int keep)
     : folder_(std::move(folder)), keep_(static_cast<std::size_t>(std::max(keep, 1))) {
   sys::make_folder(folder_, 0700);
-  for (const char digit : std::string("0123456789ABCDEF")) sys::make_folder(folder_ / std::string(1, digit), 0700);
+  for (const char digit : std::string("0123456789ABCDEF"))
+    sys::make_folder(folder_ / std::string(1, digit), 0700);
   load();
   index_ = open_append(folder_ / "index");
   settle();
@@ -57,16 +58,20 @@ void TaskIndex::settle() {
 
 std::optional<IndexEntry> TaskIndex::find(const wire::Upid& upid) const {
   // From the newest: nearly all questions are about tasks that have just ended.
-  const auto found = std::find_if(ended_.rbegin(), ended_.rend(), [&](const auto& entry) { return entry.upid == upid; });
+  const auto found =
+      std::find_if(ended_.rbegin(), ended_.rend(), [&](const auto& entry) { return entry.upid == upid; });
   return found == ended_.rend() ? std::nullopt : std::optional(*found);
 }
 
-void TaskIndex::began(const wire::Upid& upid) { append_line(active_, wire::to_string(upid)); }
+void TaskIndex::began(const wire::Upid& upid) {
+  append_line(active_, wire::to_string(upid));
+}
 
 void TaskIndex::end(IndexEntry entry, std::size_t still_running) {
   append_line(index_, print_index_line(entry));
   ended_.push_back(std::move(entry));
-  if (still_running == 0 && ::ftruncate(active_.get(), 0) != 0) throw system_error("cannot truncate the task list");
+  if (still_running == 0 && ::ftruncate(active_.get(), 0) != 0)
+    throw system_error("cannot truncate the task list");
   if (ended_.size() > keep_ + keep_ / 4) compact();
 }
 
@@ -88,7 +93,8 @@ void TaskIndex::remove_logs_before(std::uint32_t start_time) {
   for (const char digit : std::string("0123456789ABCDEF"))
     for (const auto& file : std::filesystem::directory_iterator(folder_ / std::string(1, digit), ignored)) {
       const auto upid = wire::parse_upid(file.path().filename().string());
-      if (upid && upid->start_time < start_time && !find(*upid)) std::filesystem::remove(file.path(), ignored);
+      if (upid && upid->start_time < start_time && !find(*upid))
+        std::filesystem::remove(file.path(), ignored);
     }
 }
 

@@ -8,8 +8,8 @@
 
 namespace hlid::node::task {
 
-/// The ended tasks in memory and in `tasks/index`, and the names of running ones in `tasks/active`. Bounded: the
-/// oldest are forgotten with their logs. Not thread-safe.
+/// The ended tasks in memory and in `tasks/index`, and the names of running ones in `tasks/active`. Bounded:
+/// the oldest are forgotten with their logs. Not thread-safe.
 class TaskIndex {
  public:
   TaskIndex(std::filesystem::path folder, int keep);

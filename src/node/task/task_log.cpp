@@ -95,7 +95,8 @@ std::optional<IndexEntry> parse_index_line(std::string_view line) {
   const auto upid = wire::parse_upid(line.substr(0, first));
   const auto time = line.substr(first + 1, second - first - 1);
   const auto [end, failure] = std::from_chars(time.data(), time.data() + time.size(), entry.end_time, 16);
-  if (!upid || failure != std::errc{} || end != time.data() + time.size() || time.empty()) return std::nullopt;
+  if (!upid || failure != std::errc{} || end != time.data() + time.size() || time.empty())
+    return std::nullopt;
   entry.upid = *upid;
   entry.status = line.substr(second + 1);
   if (entry.status.empty()) return std::nullopt;

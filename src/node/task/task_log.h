@@ -33,8 +33,8 @@ class LogWriter {
 
 /// The lines of a log; nullopt when there is no such file.
 std::optional<std::vector<std::string>> read_log(const std::filesystem::path& path);
-/// What the last line of a log says about the end: "OK", "WARNINGS: N" or an error's text; "unexpected status"
-/// when it does not say.
+/// What the last line of a log says about the end: "OK", "WARNINGS: N" or an error's text; "unexpected
+/// status" when it does not say.
 std::string end_status(const std::vector<std::string>& lines);
 
 struct IndexEntry {

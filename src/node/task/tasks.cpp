@@ -88,14 +88,19 @@ bool matches(const TaskEntry& entry, const TaskFilter& filter) {
   return !entry.running && std::count(filter.status.begin(), filter.status.end(), status_kind(entry)) != 0;
 }
 
-TaskEntry ended_entry(const IndexEntry& entry) { return {entry.upid, false, entry.status, entry.end_time}; }
+TaskEntry ended_entry(const IndexEntry& entry) {
+  return {entry.upid, false, entry.status, entry.end_time};
+}
 
-wire::ApiError no_such_task() { return wire::parameter_error("upid", "no such task"); }
+wire::ApiError no_such_task() {
+  return wire::parameter_error("upid", "no such task");
+}
 
 }  // namespace
 
 struct Tasks::State {
-  State(TasksOptions given, sys::Clock& time) : options(std::move(given)), clock(time), index(options.folder, options.keep) {}
+  State(TasksOptions given, sys::Clock& time)
+      : options(std::move(given)), clock(time), index(options.folder, options.keep) {}
 
   TasksOptions options;
   sys::Clock& clock;
@@ -118,19 +123,18 @@ struct Tasks::State {
 
 /// All tasks run in this process, so the pid says nothing; the "process start" is made unique instead.
 wire::Upid Tasks::State::name_task(const std::string& type, const std::string& id, const std::string& user) {
-  const auto since_boot = std::chrono::duration_cast<std::chrono::milliseconds>(clock.now().time_since_epoch());
+  const auto since_boot =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock.now().time_since_epoch());
   last_ticks = std::max(last_ticks + 1, static_cast<std::uint64_t>(since_boot.count()) / 10);
-  return {options.node,
-          static_cast<std::uint32_t>(::getpid()),
-          last_ticks,
-          static_cast<std::uint32_t>(clock.unix_seconds()),
-          type,
-          id,
+  return {options.node, static_cast<std::uint32_t>(::getpid()),
+          last_ticks,   static_cast<std::uint32_t>(clock.unix_seconds()),
+          type,         id,
           user};
 }
 
 RunningPtr Tasks::State::find_running(const wire::Upid& upid) const {
-  const auto found = std::find_if(running.begin(), running.end(), [&](const auto& task) { return task->upid() == upid; });
+  const auto found =
+      std::find_if(running.begin(), running.end(), [&](const auto& task) { return task->upid() == upid; });
   return found == running.end() ? nullptr : *found;
 }
 
@@ -169,7 +173,8 @@ void Tasks::State::finish(const RunningPtr& task, std::string status) {
   changed.notify_all();
 }
 
-Tasks::Tasks(TasksOptions options, sys::Clock& clock) : state_(std::make_unique<State>(std::move(options), clock)) {}
+Tasks::Tasks(TasksOptions options, sys::Clock& clock)
+    : state_(std::make_unique<State>(std::move(options), clock)) {}
 
 Tasks::~Tasks() {
   {
@@ -178,17 +183,20 @@ Tasks::~Tasks() {
     for (const auto& task : state_->running) task->request_stop();
     state_->changed.notify_all();
   }
-  state_->workers.clear();  // each ends once nothing waits; what still waits ends as interrupted without running
+  state_->workers
+      .clear();  // each ends once nothing waits; what still waits ends as interrupted without running
 }
 
 wire::Upid Tasks::start(const std::string& type, const std::string& id, const std::string& user, Work work) {
   const std::lock_guard lock(state_->mutex);
   const auto& options = state_->options;
   if (state_->closing) throw wire::failure("the node is shutting down");
-  if (state_->waiting.size() >= static_cast<std::size_t>(options.max_waiting)) throw wire::failure("too many tasks");
+  if (state_->waiting.size() >= static_cast<std::size_t>(options.max_waiting))
+    throw wire::failure("too many tasks");
   const auto upid = state_->name_task(type, id, user);
   state_->index.began(upid);
-  auto task = std::make_shared<Running>(upid, std::move(work), log_path(options.folder, upid), options.max_log_bytes);
+  auto task =
+      std::make_shared<Running>(upid, std::move(work), log_path(options.folder, upid), options.max_log_bytes);
   state_->running.push_back(task);
   state_->waiting.push_back(std::move(task));
   const bool need_worker = state_->idle_workers < static_cast<int>(state_->waiting.size());
@@ -216,8 +224,10 @@ TaskLog Tasks::log(const wire::Upid& upid, int start, int limit) const {
     return log;
   }
   log.total = static_cast<int>(lines->size());
-  const int end = limit <= 0 ? log.total : std::min<int>(log.total, std::max(start, 0) + std::min(limit, log.total));
-  for (int i = std::max(start, 0); i < end; ++i) log.lines.push_back({i + 1, (*lines)[static_cast<std::size_t>(i)]});
+  const int end =
+      limit <= 0 ? log.total : std::min<int>(log.total, std::max(start, 0) + std::min(limit, log.total));
+  for (int i = std::max(start, 0); i < end; ++i)
+    log.lines.push_back({i + 1, (*lines)[static_cast<std::size_t>(i)]});
   return log;
 }
 
@@ -226,7 +236,8 @@ TaskPage Tasks::list(const TaskFilter& filter) const {
   const auto take = [&](TaskEntry entry) {
     if (!matches(entry, filter)) return;
     const int number = page.total++;
-    if (number >= filter.start && number - filter.start < filter.limit) page.entries.push_back(std::move(entry));
+    if (number >= filter.start && number - filter.start < filter.limit)
+      page.entries.push_back(std::move(entry));
   };
   const std::lock_guard lock(state_->mutex);
   if (filter.source != Source::archive)

@@ -12,9 +12,10 @@
 #include "sys/clock.h"
 #include "wire/upid.h"
 
-/// Slow work with a name (UPID), a log and an end, kept as Proxmox keeps it: `tasks/<last hex digit of the start
-/// time>/UPID` is the log, `tasks/index` the list of ended ones ("UPID ENDTIME-IN-HEX STATUS", oldest first), and
-/// `tasks/active` names what runs, so that after a crash it is known what died (pve-common, Tools.pm; notes 4).
+/// Slow work with a name (UPID), a log and an end, kept as Proxmox keeps it: `tasks/<last hex digit of the
+/// start time>/UPID` is the log, `tasks/index` the list of ended ones ("UPID ENDTIME-IN-HEX STATUS", oldest
+/// first), and `tasks/active` names what runs, so that after a crash it is known what died (pve-common,
+/// Tools.pm; notes 4).
 namespace hlid::node::task {
 
 /// What the work of a task sees. Safe to use from several threads of that work.
@@ -57,14 +58,15 @@ struct TaskFilter {
   int start = 0;
   int limit = 50;
   Source source = Source::archive;
-  bool errors = false;                  ///< only those that did not end with OK
-  std::string vmid = {};                ///< exact id; empty: any
-  std::string type = {};                ///< exact type
-  std::string user = {};                ///< part of the user's name, without case
-  std::vector<std::string> status = {}; ///< any of ok, error, warning, unknown; empty: all
+  bool errors = false;                   ///< only those that did not end with OK
+  std::string vmid = {};                 ///< exact id; empty: any
+  std::string type = {};                 ///< exact type
+  std::string user = {};                 ///< part of the user's name, without case
+  std::vector<std::string> status = {};  ///< any of ok, error, warning, unknown; empty: all
   std::optional<std::int64_t> since = {};
   std::optional<std::int64_t> until = {};
-  std::optional<std::string> owner = {}; ///< only this user's (and his tokens') tasks: callers without Sys.Audit
+  std::optional<std::string> owner =
+      {};  ///< only this user's (and his tokens') tasks: callers without Sys.Audit
 };
 
 struct TaskPage {
@@ -73,11 +75,11 @@ struct TaskPage {
 };
 
 struct TasksOptions {
-  std::filesystem::path folder;    ///< …/tasks
+  std::filesystem::path folder;  ///< …/tasks
   std::string node;
-  int max_workers = 32;            ///< threads are made as needed; what is beyond waits
-  int max_waiting = 4096;          ///< more are refused: 500 "too many tasks"
-  int keep = 5000;                 ///< ended tasks that index and folder remember
+  int max_workers = 32;                  ///< threads are made as needed; what is beyond waits
+  int max_waiting = 4096;                ///< more are refused: 500 "too many tasks"
+  int keep = 5000;                       ///< ended tasks that index and folder remember
   std::size_t max_log_bytes = 4U << 20;  ///< of one task; what is beyond is dropped, its last line is kept
 };
 
@@ -91,8 +93,8 @@ class Tasks {
   Tasks(const Tasks&) = delete;
   Tasks& operator=(const Tasks&) = delete;
 
-  /// The task is visible in every list the instant this returns. `type` as in Proxmox (qmstart, …), `id` a VMID
-  /// or what the type wants, `user` as in UPIDs ("root@pam" or "root@pam!token").
+  /// The task is visible in every list the instant this returns. `type` as in Proxmox (qmstart, …), `id` a
+  /// VMID or what the type wants, `user` as in UPIDs ("root@pam" or "root@pam!token").
   wire::Upid start(const std::string& type, const std::string& id, const std::string& user, Work work);
 
   /// Throws ApiError 400 errors.upid "no such task".

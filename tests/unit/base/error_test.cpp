@@ -55,7 +55,8 @@ TEST(Uuid, Version5AsInRfc9562AppendixA4) {
 
 TEST(Vmid, IsBetween100And999999999) {
   EXPECT_EQ(parse_vmid("100"), Vmid{100});
-  for (const char* text : {"99", "1000000000", "", "abc", "100x", "-100"}) EXPECT_EQ(parse_vmid(text), std::nullopt);
+  for (const char* text : {"99", "1000000000", "", "abc", "100x", "-100"})
+    EXPECT_EQ(parse_vmid(text), std::nullopt);
 }
 
 TEST(Toposort, KeepsEdgesAndIsStable) {

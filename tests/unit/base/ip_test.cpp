@@ -23,7 +23,8 @@ TEST(Ip, TheEmptyPrefixHoldsEverything) {
 }
 
 TEST(Ip, RefusesWhatIsNotAnAddress) {
-  for (const char* text : {"", "10.10.10", "10.10.10.256", "10.10.10.01", "10.10.10.1.1", "a.b.c.d", "10..1.1", " 1.2.3.4"})
+  for (const char* text :
+       {"", "10.10.10", "10.10.10.256", "10.10.10.01", "10.10.10.1.1", "a.b.c.d", "10..1.1", " 1.2.3.4"})
     EXPECT_EQ(parse_ipv4(text), std::nullopt) << text;
   for (const char* text : {"10.0.0.0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "/24"})
     EXPECT_EQ(parse_cidr(text), std::nullopt) << text;

@@ -16,7 +16,8 @@ TEST(Units, ReadsTheUnitsOfTheFileAndOfProxmox) {
 }
 
 TEST(Units, RefusesWhatIsNotAnAmount) {
-  for (const char* text : {"", "GiB", "-1G", "4GB", "4 Gib", "1e3", "4G iB", "99999999999T", "0.3", "nan", "inf"})
+  for (const char* text :
+       {"", "GiB", "-1G", "4GB", "4 Gib", "1e3", "4G iB", "99999999999T", "0.3", "nan", "inf"})
     EXPECT_EQ(parse_bytes(text), std::nullopt) << text;
 }
 

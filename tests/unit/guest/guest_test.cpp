@@ -49,8 +49,9 @@ TEST(Identity, ReadsAllThatTheNodeWrites) {
 
 TEST(Identity, RefusesWhatIsNotWhole) {
   std::string why;
-  for (const std::string text : {"", "version 2\n", "version 1\n", "version 1\nrubbish\n", "version 1\nunknown x\n",
-                                 "version 1\nhost-key dsa a b\n", "version 1\ninstance-id ../x\n"}) {
+  for (const std::string text :
+       {"", "version 2\n", "version 1\n", "version 1\nrubbish\n", "version 1\nunknown x\n",
+        "version 1\nhost-key dsa a b\n", "version 1\ninstance-id ../x\n"}) {
     EXPECT_FALSE(parse_identity(text, why).has_value()) << text;
     EXPECT_FALSE(why.empty());
   }
@@ -107,7 +108,8 @@ class WarmRoot : public ::testing::Test {
     put("etc/ssh/ssh_host_ed25519_key.pub", "old\n");
     put("var/lib/systemd/random-seed", "old");
     put("var/lib/cloud/data/instance-id", "hlid-warm-instance-0\n");
-    put("var/lib/cloud/instances/hlid-warm-instance-0/cloud-config.txt", "hostname: hlid-warm-host-0\n", 0600);
+    put("var/lib/cloud/instances/hlid-warm-instance-0/cloud-config.txt", "hostname: hlid-warm-host-0\n",
+        0600);
     put("var/lib/cloud/instances/hlid-warm-instance-0/obj.pkl", "pickle");
     fs::create_directory_symlink(folder_.path() / "var/lib/cloud/instances/hlid-warm-instance-0",
                                  folder_.path() / "var/lib/cloud/instance");
@@ -149,8 +151,9 @@ class GptTest : public ::testing::Test {
   void make_disk(std::int64_t bytes) {
     sys::write_durable(disk_, "");
     fs::resize_file(disk_, static_cast<std::uintmax_t>(bytes));
-    sys::run_checked(runner_, {.argv = {"sfdisk", "-q", disk_.string()},
-                               .input = "label: gpt\nstart=2048,size=2048\nstart=4096,size=4096\nstart=8192\n"});
+    sys::run_checked(runner_,
+                     {.argv = {"sfdisk", "-q", disk_.string()},
+                      .input = "label: gpt\nstart=2048,size=2048\nstart=4096,size=4096\nstart=8192\n"});
   }
   std::string dump() { return sys::run_checked(runner_, {.argv = {"sfdisk", "--dump", disk_.string()}}); }
   std::string verify() { return sys::run_checked(runner_, {.argv = {"sfdisk", "--verify", disk_.string()}}); }

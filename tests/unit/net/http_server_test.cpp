@@ -30,7 +30,9 @@ class EchoHandler : public HttpHandler {
     respond(std::move(response));
   };
   BodyVerdict on_head(const ServerRequest& request) override { return head(request); }
-  void handle(ServerRequest request, Respond respond) override { work(std::move(request), std::move(respond)); }
+  void handle(ServerRequest request, Respond respond) override {
+    work(std::move(request), std::move(respond));
+  }
 };
 
 /// One authority and certificate for all tests: making keys takes longer than the tests.
@@ -54,7 +56,9 @@ class HttpServerTest : public ::testing::Test {
     if (change) change(options);
     server_.emplace(options, handler_);
   }
-  std::string url(const std::string& path) { return "https://127.0.0.1:" + std::to_string(server_->port()) + path; }
+  std::string url(const std::string& path) {
+    return "https://127.0.0.1:" + std::to_string(server_->port()) + path;
+  }
   TlsTrust by_ca() { return {(folder_.path() / "ca.pem").string(), ""}; }
   HttpResponse get(const std::string& path) {
     CurlHttpClient client(by_ca());
@@ -139,7 +143,8 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
 
 TEST_F(HttpServerTest, MalformedRequestsAreAnsweredAndClosedAndTheServerGoesOn) {
   serve();
-  for (const std::string wrong : {"nonsense\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "GET / HTTP/1.1\r\nbad\r\n\r\n"})
+  for (const std::string wrong :
+       {"nonsense\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "GET / HTTP/1.1\r\nbad\r\n\r\n"})
     EXPECT_EQ(raw(wrong).substr(0, 24), "HTTP/1.1 400 Bad Request") << wrong;
   EXPECT_EQ(raw("GET /" + std::string(20000, 'a') + " HTTP/1.1\r\n\r\n").substr(0, 12), "HTTP/1.1 400");
   EXPECT_EQ(get("/after").body, "/after|");
@@ -165,7 +170,9 @@ TEST_F(HttpServerTest, ABodyOverTheLimitIsRefused) {
   EXPECT_EQ(response.status, 501);
   EXPECT_EQ(response.reason, "for data too large");
   // The same for a chunked body, whose size nobody announced.
-  EXPECT_EQ(raw("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n01234567890123456789\r\n").substr(9, 3), "501");
+  EXPECT_EQ(
+      raw("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n01234567890123456789\r\n").substr(9, 3),
+      "501");
 }
 
 TEST_F(HttpServerTest, AnUploadIsSpooledToAFile) {
@@ -191,8 +198,10 @@ TEST_F(HttpServerTest, AnUploadIsSpooledToAFile) {
   request.method = "POST";
   request.url = url("/upload");
   std::int64_t sent = 0;
-  request.upload = Upload{{{"content", "iso"}}, folder_.path() / "file", "a.iso",
-                          [&](std::int64_t done, std::int64_t) { sent = done; }};
+  request.upload =
+      Upload{{{"content", "iso"}}, folder_.path() / "file", "a.iso", [&](std::int64_t done, std::int64_t) {
+               sent = done;
+             }};
   const auto response = client.send(request);
   EXPECT_EQ(response.body, std::to_string(seen.size()));
   EXPECT_GE(sent, static_cast<std::int64_t>(content.size()));
@@ -224,7 +233,8 @@ TEST_F(HttpServerTest, ARefusedUploadStillGetsItsAnswer) {
 TEST_F(HttpServerTest, ExpectContinueIsAnswered) {
   serve();
   const auto answer =
-      raw("POST /e HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab" "bad\r\n\r\n");
+      raw("POST /e HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab"
+          "bad\r\n\r\n");
   EXPECT_NE(answer.find("/e|ab"), std::string::npos);
 }
 

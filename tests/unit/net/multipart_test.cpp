@@ -38,17 +38,20 @@ TEST_F(MultipartTest, FindsFieldsAndFile) {
 
 TEST_F(MultipartTest, AnEmptyFileAndNoFile) {
   const auto empty = read(
-      "------xyz\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"huge.iso\"\r\n\r\n\r\n------xyz--\r\n");
+      "------xyz\r\nContent-Disposition: form-data; name=\"filename\"; "
+      "filename=\"huge.iso\"\r\n\r\n\r\n------xyz--\r\n");
   EXPECT_TRUE(empty.has_file());
   EXPECT_EQ(empty.size, 0);
-  const auto none = read("------xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n------xyz--\r\n");
+  const auto none =
+      read("------xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n------xyz--\r\n");
   EXPECT_FALSE(none.has_file());
   EXPECT_EQ(none.fields, (Form{{"a", "b"}}));
 }
 
 TEST_F(MultipartTest, FindsTheEndAcrossBlocks) {
   // The closing boundary straddles the reader's block of 1 MiB at every offset.
-  const std::string head = "------xyz\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"f\"\r\n\r\n";
+  const std::string head =
+      "------xyz\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"f\"\r\n\r\n";
   for (std::size_t before = 0; before < 14; ++before) {
     const std::string content((1U << 20) - before, 'x');
     const auto parts = read(head + content + "\r\n------xyz--\r\n");

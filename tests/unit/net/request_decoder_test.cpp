@@ -60,7 +60,9 @@ TEST(RequestDecoder, LeavesThePipelinedRequestAlone) {
 TEST(RequestDecoder, JoinsChunks) {
   RequestDecoder decoder(8192, 64);
   feed_all(decoder,
-           "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;ext=1\r\ndefg\r\n0\r\n\r\n", 5);
+           "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n3\r\nabc\r\n4;ext=1\r\ndefg\r\n0\r\n\r\n",
+           5);
   ASSERT_EQ(decoder.state(), State::done);
   EXPECT_EQ(decoder.request().body, "abcdefg");
   EXPECT_FALSE(decoder.content_length());
@@ -97,7 +99,8 @@ TEST(RequestDecoder, LimitsTheHead) {
 }
 
 TEST(Cookies, FindsOneOfSeveral) {
-  EXPECT_EQ(find_cookie("a=1; PVEAuthCookie=PVE%3Aroot@pam:X::abc=; b=2", "PVEAuthCookie"), "PVE%3Aroot@pam:X::abc=");
+  EXPECT_EQ(find_cookie("a=1; PVEAuthCookie=PVE%3Aroot@pam:X::abc=; b=2", "PVEAuthCookie"),
+            "PVE%3Aroot@pam:X::abc=");
   EXPECT_EQ(find_cookie("xPVEAuthCookie=1", "PVEAuthCookie"), std::nullopt);
   EXPECT_EQ(find_cookie("", "a"), std::nullopt);
 }

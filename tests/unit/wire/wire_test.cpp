@@ -45,8 +45,9 @@ TEST(Upid, ReadsARecordedOne) {
 }
 
 TEST(Upid, RefusesOthers) {
-  for (const char* text : {"", "UPID:foo", "UPID:a:1:2:3:t:i:u:", "UPID:a:00000001:00000001:00000001:t:../x:u@pam:",
-                           "UPID:a:00000001:00000001:00000001:t:i:u@pam"})
+  for (const char* text :
+       {"", "UPID:foo", "UPID:a:1:2:3:t:i:u:", "UPID:a:00000001:00000001:00000001:t:../x:u@pam:",
+        "UPID:a:00000001:00000001:00000001:t:i:u@pam"})
     EXPECT_EQ(parse_upid(text), std::nullopt) << text;
 }
 
@@ -55,7 +56,8 @@ TEST(VolumeId, KeepsSlashesOfLinkedClones) {
   ASSERT_TRUE(id.has_value());
   EXPECT_EQ(id->storage, "local");
   EXPECT_EQ(to_string(*id), "local:9000/base-9000-disk-0.qcow2/1001/vm-1001-disk-0.qcow2");
-  for (const char* text : {"local", ":x", "local:", "1x:y", "a b:c"}) EXPECT_EQ(parse_volume_id(text), std::nullopt);
+  for (const char* text : {"local", ":x", "local:", "1x:y", "a b:c"})
+    EXPECT_EQ(parse_volume_id(text), std::nullopt);
 }
 
 TEST(Size, PrintsTheLargestExactUnit) {

@@ -18,7 +18,8 @@ namespace {
 
 /// `data` of a recorded answer of the real API.
 json::value recorded(const std::string& name) {
-  const auto text = sys::read_file(std::string(HLID_SOURCE_DIR) + "/tests/contract/recordings/" + name + ".json");
+  const auto text =
+      sys::read_file(std::string(HLID_SOURCE_DIR) + "/tests/contract/recordings/" + name + ".json");
   const auto recording = parse_json(text);
   const std::string body(recording.at("response").at("body").as_string());
   return parse_json(body).at("data");
@@ -31,7 +32,8 @@ std::string failure_of(Call call) {
     return "";
   } catch (const wire::ApiError& error) {
     if (error.errors().empty()) return fmt::format("{} {}", error.status(), error.message());
-    return fmt::format("{} {}: {}", error.status(), error.errors().begin()->first, error.errors().begin()->second);
+    return fmt::format("{} {}: {}", error.status(), error.errors().begin()->first,
+                       error.errors().begin()->second);
   }
 }
 
@@ -84,7 +86,8 @@ TEST_F(AuthTest, BuiltInRolesAreProxmoxs) {
     const auto privileges = privileges_of_role({}, name);
     ASSERT_TRUE(privileges) << name;
     std::string text;
-    for (const auto privilege : names_of(*privileges)) text += (text.empty() ? "" : ",") + std::string(privilege);
+    for (const auto privilege : names_of(*privileges))
+      text += (text.empty() ? "" : ",") + std::string(privilege);
     EXPECT_EQ(text, role.at("privs").as_string()) << name;
   }
 }
@@ -108,7 +111,8 @@ TEST_F(AuthTest, ASeparatedTokenMayOnlyWhatBothMay) {
   EXPECT_EQ(failure_of([&] { permissions_->require(terra_ci_, "/vms/101", {"VM.Audit"}); }),  // recording 420
             "403 Permission check failed (/vms/101, VM.Audit)");
   EXPECT_EQ(failure_of([&] {  // recording 426
-              permissions_->require(terra_ci_, "/storage/local", {"Datastore.Audit", "Datastore.AllocateSpace"}, true);
+              permissions_->require(terra_ci_, "/storage/local",
+                                    {"Datastore.Audit", "Datastore.AllocateSpace"}, true);
             }),
             "403 Permission check failed (/storage/local, Datastore.Audit|Datastore.AllocateSpace)");
   users_->update_acl({"/vms/101", {"PVEVMUser"}, {}, {}, {"terra@pve!ci"}});
@@ -170,7 +174,8 @@ TEST_F(AuthTest, RootsTokenHasAllButIsNotRoot) {
   users_->create_token("root@pam", "full", full);
   const Identity token{"root@pam", "full"};
   EXPECT_TRUE(permissions_->has(token, "/vms/100", "Permissions.Modify"));
-  EXPECT_EQ(failure_of([&] { permissions_->require_root(token); }), "403 Permission check failed (user != root@pam)");
+  EXPECT_EQ(failure_of([&] { permissions_->require_root(token); }),
+            "403 Permission check failed (user != root@pam)");
   EXPECT_EQ(failure_of([&] { permissions_->require_root(root_); }), "");
   users_->create_token("root@pam", "sep", {});
   EXPECT_FALSE(permissions_->has({"root@pam", "sep"}, "/vms/100", "VM.Audit"));
@@ -178,12 +183,15 @@ TEST_F(AuthTest, RootsTokenHasAllButIsNotRoot) {
 
 TEST_F(AuthTest, TokensProveThemselves) {
   make_terra();
-  const auto check = [&](const std::string& text) { return failure_of([&] { authenticator_->check_token(text); }); };
+  const auto check = [&](const std::string& text) {
+    return failure_of([&] { authenticator_->check_token(text); });
+  };
   EXPECT_EQ(check("terra@pve!ci=" + ci_.reveal()), "");
   EXPECT_EQ(check("terra@pve!ci " + ci_.reveal()), "");  // recording 452
   const std::string no = "401 Authentication failed!";
-  for (const auto& wrong : {"terra@pve!ci=" + full_.reveal(), "terra@pve!zz=" + ci_.reveal(), std::string("terra@pve!ci="),
-                            std::string("terra@pve!ci"), std::string(), std::string("=!"), "root@pam!ci=" + ci_.reveal()})
+  for (const auto& wrong :
+       {"terra@pve!ci=" + full_.reveal(), "terra@pve!zz=" + ci_.reveal(), std::string("terra@pve!ci="),
+        std::string("terra@pve!ci"), std::string(), std::string("=!"), "root@pam!ci=" + ci_.reveal()})
     EXPECT_EQ(check(wrong), no) << wrong;
   TokenChange expired;
   expired.expire = clock_.unix_seconds();
@@ -219,7 +227,8 @@ TEST_F(AuthTest, LoginGivesATicketInProxmoxsShape) {
   EXPECT_EQ(failure_of([&] { authenticator_->check_csrf(terra_, login.csrf); }), "");
   EXPECT_EQ(failure_of([&] { authenticator_->check_csrf(root_, login.csrf); }),
             "401 Permission denied - invalid csrf token");
-  EXPECT_EQ(failure_of([&] { authenticator_->check_csrf(terra_, ""); }), "401 Permission denied - invalid csrf token");
+  EXPECT_EQ(failure_of([&] { authenticator_->check_csrf(terra_, ""); }),
+            "401 Permission denied - invalid csrf token");
 }
 
 TEST_F(AuthTest, AllFailedLoginsLookTheSame) {
@@ -228,9 +237,15 @@ TEST_F(AuthTest, AllFailedLoginsLookTheSame) {
   const auto login = [&](const std::string& user, const std::string& password) {
     return failure_of([&] { authenticator_->login(user, Secret(password)); });
   };
-  for (const auto& [user, password] : std::vector<std::pair<std::string, std::string>>{
-           {"terra@pve", "wrong"}, {"terra@pve", ""}, {"nobody@pve", "x"}, {"root@nope", "x"}, {"root@pam", ""},
-           {"root", "x"}, {"", ""}, {"terra@pve", "PVE:terra@pve:00000000::AAAA"}})
+  for (const auto& [user, password] :
+       std::vector<std::pair<std::string, std::string>>{{"terra@pve", "wrong"},
+                                                        {"terra@pve", ""},
+                                                        {"nobody@pve", "x"},
+                                                        {"root@nope", "x"},
+                                                        {"root@pam", ""},
+                                                        {"root", "x"},
+                                                        {"", ""},
+                                                        {"terra@pve", "PVE:terra@pve:00000000::AAAA"}})
     EXPECT_EQ(login(user, password), no) << user;
   UserChange disabled;
   disabled.enable = false;
@@ -252,7 +267,8 @@ TEST_F(AuthTest, TicketsExpireAndRenewThemselves) {
   EXPECT_NE(failure_of([&] { authenticator_->login("other@pve", Secret(renewed.ticket)); }), "");
   const auto roots = tickets().sign("root@pam", clock_.unix_seconds());
   EXPECT_EQ(failure_of([&] { authenticator_->login("other@pve", Secret(roots)); }), "");
-  EXPECT_EQ(failure_of([&] { authenticator_->verify("terra@pve", Secret(roots), "/vms/1", {"VM.Audit"}); }), "");
+  EXPECT_EQ(failure_of([&] { authenticator_->verify("terra@pve", Secret(roots), "/vms/1", {"VM.Audit"}); }),
+            "");
   EXPECT_NE(failure_of([&] { authenticator_->verify("terra@pve", Secret(roots), "/", {"Sys.Modify"}); }), "");
 }
 
@@ -280,9 +296,13 @@ TEST_F(AuthTest, ChangesFailWithProxmoxsTexts) {
             "500 no such token 'zz' for user 'terra@pve'");
   EXPECT_EQ(failure_of([&] { users_->create_role("Bad", "VM.GuestAgent.Audit"); }),  // recording 405
             "400 privs: invalid format - invalid privilege 'VM.GuestAgent.Audit'\n");
-  EXPECT_EQ(failure_of([&] { users_->update_acl({"/", {"Nope"}, {"terra@pve"}}); }),  // recording 408
+  EXPECT_EQ(failure_of([&] {
+              users_->update_acl({"/", {"Nope"}, {"terra@pve"}});
+            }),  // recording 408
             "500 ACL update failed: role 'Nope' does not exist");
-  EXPECT_EQ(failure_of([&] { users_->update_acl({"/", {"PVEAdmin"}, {"none@pve"}}); }),  // recording 410
+  EXPECT_EQ(failure_of([&] {
+              users_->update_acl({"/", {"PVEAdmin"}, {"none@pve"}});
+            }),  // recording 410
             "500 ACL update failed: user 'none@pve' does not exist");
   EXPECT_NE(failure_of([&] { users_->update_acl({"/nope", {"PVEAdmin"}, {"terra@pve"}}); }), "");
   EXPECT_NE(failure_of([&] { users_->delete_role("PVEAdmin"); }), "");
@@ -306,7 +326,8 @@ TEST_F(AuthTest, ADeletedUserLeavesNothing) {
 }
 
 TEST_F(AuthTest, EditsByHandAreSeen) {
-  sys::write_durable(folder_.path() / "user.cfg", "user:root@pam:0:0::::::\nuser:h@pve:1:0::::::\n\nacl:1:/:h@pve:PVEAuditor:\n");
+  sys::write_durable(folder_.path() / "user.cfg",
+                     "user:root@pam:0:0::::::\nuser:h@pve:1:0::::::\n\nacl:1:/:h@pve:PVEAuditor:\n");
   clock_.tick(std::chrono::milliseconds(200));
   EXPECT_TRUE(permissions_->has({"h@pve"}, "/vms/1", "VM.Audit"));
   EXPECT_TRUE(users_->is_active("root@pam"));
@@ -335,13 +356,15 @@ TEST_F(AuthTest, TheFirstStartTellsHlid) {
 }
 
 TEST(Ids, AreProxmoxs) {
-  for (const auto* good : {"root@pam", "a@pve", "first.last@my-realm", "a@b@pve"}) EXPECT_TRUE(is_user_id(good)) << good;
+  for (const auto* good : {"root@pam", "a@pve", "first.last@my-realm", "a@b@pve"})
+    EXPECT_TRUE(is_user_id(good)) << good;
   for (const auto* bad : {"", "root", "@pam", "root@", "root@1x", "a b@pam", "a:b@pam", "a/b@pam", "x@p"})
     EXPECT_FALSE(is_user_id(bad)) << bad;
   EXPECT_TRUE(is_token_id("ci"));
   EXPECT_FALSE(is_token_id("1x"));
-  for (const auto* good : {"/", "/vms", "/vms/100", "/nodes/asgard", "/storage/local-zfs", "/pool/a/b/c", "/access/groups/x",
-                           "/access/realm/pve", "/sdn/zones/localnetwork/vmbr0/10", "/mapping/pci/x"})
+  for (const auto* good :
+       {"/", "/vms", "/vms/100", "/nodes/asgard", "/storage/local-zfs", "/pool/a/b/c", "/access/groups/x",
+        "/access/realm/pve", "/sdn/zones/localnetwork/vmbr0/10", "/mapping/pci/x"})
     EXPECT_TRUE(is_acl_path(good)) << good;
   for (const auto* bad : {"", "vms", "/vms/", "/vmsx", "/vms/100/x", "/foo", "/nodes//", "/storage/a b"})
     EXPECT_FALSE(is_acl_path(bad)) << bad;

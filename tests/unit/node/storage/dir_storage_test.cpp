@@ -52,7 +52,8 @@ class DirStorageTest : public ::testing::Test {
 TEST_F(DirStorageTest, AllocatesUnderTheLowestFreeNumber) {
   EXPECT_EQ(to_string(local_->allocate({100}, "raw", gib(4))), "local:100/vm-100-disk-0.raw");
   EXPECT_EQ(to_string(local_->allocate({100}, "qcow2", gib(1))), "local:100/vm-100-disk-1.qcow2");
-  EXPECT_EQ(to_string(local_->allocate({100}, "raw", mib(4), "vm-100-cloudinit.raw")), "local:100/vm-100-cloudinit.raw");
+  EXPECT_EQ(to_string(local_->allocate({100}, "raw", mib(4), "vm-100-cloudinit.raw")),
+            "local:100/vm-100-cloudinit.raw");
   EXPECT_TRUE(local_->remove(volume("local:100/vm-100-disk-0.raw")));
   EXPECT_EQ(to_string(local_->allocate({100}, "raw", gib(4))), "local:100/vm-100-disk-0.raw");
   const auto info = local_->info(volume("local:100/vm-100-disk-0.raw"));
@@ -64,8 +65,9 @@ TEST_F(DirStorageTest, AllocatesUnderTheLowestFreeNumber) {
 
 TEST_F(DirStorageTest, RefusesNamesAsProxmox) {
   local_->allocate({100}, "qcow2", mib(16), "vm-100-disk-9.qcow2");
-  EXPECT_EQ(failure_of([&] { local_->allocate({100}, "qcow2", mib(16), "vm-100-disk-9.qcow2"); }),
-            "disk image '" + (folder_.path() / "vz/images/100/vm-100-disk-9.qcow2").string() + "' already exists");
+  EXPECT_EQ(
+      failure_of([&] { local_->allocate({100}, "qcow2", mib(16), "vm-100-disk-9.qcow2"); }),
+      "disk image '" + (folder_.path() / "vz/images/100/vm-100-disk-9.qcow2").string() + "' already exists");
   EXPECT_EQ(to_string(local_->allocate({100}, "qcow2", mib(16), "foo.qcow2")), "local:100/foo.qcow2");
   EXPECT_EQ(failure_of([&] { local_->allocate({100}, "raw", mib(1), "../x.raw"); }),
             "unable to parse volume filename '../x.raw'");
@@ -78,7 +80,8 @@ TEST_F(DirStorageTest, QemuAcceptsOurQcow2) {
   for (const auto size : {mib(1), gib(50), Bytes{513}, gib(5000)}) {
     const auto id = local_->allocate({100}, "qcow2", size);
     qemu_img({"check", "-q", "-f", "qcow2", local_->path_of(id).string()});
-    EXPECT_EQ(image::QemuImg(runner_).info(local_->path_of(id)).virtual_size.count, (size.count + 511) / 512 * 512);
+    EXPECT_EQ(image::QemuImg(runner_).info(local_->path_of(id)).virtual_size.count,
+              (size.count + 511) / 512 * 512);
     local_->remove(id);
   }
 }
@@ -143,7 +146,8 @@ TEST_F(DirStorageTest, AStoppedOrFailedCopyLeavesNothing) {
   sys::write_durable(local_->path_of(source), std::string(4 << 20, 'x'));
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_THROW(local_->clone_full({local_->path_of(source), "raw"}, {1001}, "raw", {}, stop.get_token()), Error);
+  EXPECT_THROW(local_->clone_full({local_->path_of(source), "raw"}, {1001}, "raw", {}, stop.get_token()),
+               Error);
   EXPECT_THROW(local_->clone_full({"/nonexistent", "qcow2"}, {1001}, "raw", {}, {}), Error);
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "vz/images/1001"));
   EXPECT_EQ(to_string(local_->allocate({1001}, "raw", mib(1))), "local:1001/vm-1001-disk-0.raw");
@@ -157,7 +161,8 @@ TEST_F(DirStorageTest, ForeignImagesMustStandAlone) {
   qemu_img({"create", "-q", "-f", "qcow2", "-o", "data_file=" + (folder / "data.raw").string(),
             (folder / "external.qcow2").string(), "1M"});
   qemu_img({"create", "-q", "-f", "vmdk", (folder / "good.vmdk").string(), "1M"});
-  qemu_img({"create", "-q", "-f", "vmdk", "-o", "subformat=monolithicFlat", (folder / "flat.vmdk").string(), "1M"});
+  qemu_img({"create", "-q", "-f", "vmdk", "-o", "subformat=monolithicFlat", (folder / "flat.vmdk").string(),
+            "1M"});
   sys::write_durable(folder / "junk.qcow2", "notaqcow");
   const auto try_import = [&](const std::string& name, const std::string& format) {
     return failure_of([&] { local_->import_image(folder / name, format, {100}, "raw", {}, {}); });
@@ -167,8 +172,9 @@ TEST_F(DirStorageTest, ForeignImagesMustStandAlone) {
   EXPECT_NE(try_import("overlay.qcow2", "qcow2"), "");
   EXPECT_NE(try_import("external.qcow2", "qcow2"), "");
   EXPECT_NE(try_import("flat.vmdk", "vmdk"), "");
-  EXPECT_EQ(try_import("junk.qcow2", "qcow2"),
-            "qemu-img: Could not open '" + (folder / "junk.qcow2").string() + "': Image is not in qcow2 format");
+  EXPECT_EQ(
+      try_import("junk.qcow2", "qcow2"),
+      "qemu-img: Could not open '" + (folder / "junk.qcow2").string() + "': Image is not in qcow2 format");
 }
 
 TEST_F(DirStorageTest, GrowsButNeverShrinks) {
@@ -183,11 +189,13 @@ TEST_F(DirStorageTest, UploadsGetSafeNamesAndReplace) {
   EXPECT_EQ(upload_name("iso", "my file (1).iso"), "my_file__1_.iso");  // recording 343
   EXPECT_EQ(upload_name("iso", "C:\\isos\\a.ISO"), "a.ISO");
   EXPECT_EQ(upload_name("vztmpl", "../../t.tar.gz"), "t.tar.gz");
-  EXPECT_EQ(failure_of([] { upload_name("iso", "test.txt"); }), "filename: wrong file extension");  // recording 344
+  EXPECT_EQ(failure_of([] { upload_name("iso", "test.txt"); }),
+            "filename: wrong file extension");  // recording 344
   EXPECT_EQ(failure_of([] { upload_name("import", "x.iso"); }), "filename: wrong file extension");
   for (const std::string content : {"first", "second"}) {
     sys::write_durable(folder_.path() / "spool", content);
-    EXPECT_EQ(to_string(local_->store_file("iso", "test.iso", folder_.path() / "spool")), "local:iso/test.iso");
+    EXPECT_EQ(to_string(local_->store_file("iso", "test.iso", folder_.path() / "spool")),
+              "local:iso/test.iso");
     EXPECT_EQ(sys::read_file(folder_.path() / "vz/template/iso/test.iso"), content);
     EXPECT_FALSE(std::filesystem::exists(folder_.path() / "spool"));
   }
@@ -213,7 +221,8 @@ TEST_F(DirStorageTest, ListsAreByContentAndOwner) {
     for (const auto& info : local_->list(kind, vmid)) texts.push_back(to_string(info.id));
     return join(texts, " ");
   };
-  EXPECT_EQ(names("", {}), "local:100/vm-100-disk-0.raw local:102/vm-102-disk-0.raw local:iso/a.iso local:iso/b.img");
+  EXPECT_EQ(names("", {}),
+            "local:100/vm-100-disk-0.raw local:102/vm-102-disk-0.raw local:iso/a.iso local:iso/b.img");
   EXPECT_EQ(names("iso", {}), "local:iso/a.iso local:iso/b.img");
   EXPECT_EQ(names("", Vmid{100}), "local:100/vm-100-disk-0.raw");
   EXPECT_EQ(names("images", Vmid{103}), "");
@@ -258,15 +267,16 @@ TEST_F(DirStorageTest, StatusIsTheFileSystems) {
 }
 
 TEST(DirNames, AreParsedAndPrinted) {
-  for (const std::string name :
-       {"100/vm-100-disk-0.raw", "9000/base-9000-disk-0.qcow2", "9000/base-9000-disk-0.qcow2/1001/vm-1001-disk-0.qcow2",
-        "iso/x.iso", "vztmpl/t.tar.gz", "import/base.qcow2", "snippets/u.yaml",
-        "backup/vzdump-qemu-100-2026_01_02-03_04_05.vma.zst", "100/foo.qcow2"})
+  for (const std::string name : {"100/vm-100-disk-0.raw", "9000/base-9000-disk-0.qcow2",
+                                 "9000/base-9000-disk-0.qcow2/1001/vm-1001-disk-0.qcow2", "iso/x.iso",
+                                 "vztmpl/t.tar.gz", "import/base.qcow2", "snippets/u.yaml",
+                                 "backup/vzdump-qemu-100-2026_01_02-03_04_05.vma.zst", "100/foo.qcow2"})
     EXPECT_EQ(print_dir_name(parse_dir_name(name)), name);
   for (const std::string name :
-       {"", "/", "x", "100/", "100/x", "100/../x.raw", "100/vm 1.raw", "iso/../../etc/passwd.iso", "iso/x.txt", "iso/.iso",
-        "images/100/x.raw", "9000/vm-9000-disk-0.raw/1001/vm-1001-disk-0.qcow2", "1/vm-1-disk-0.raw", "iso/a/b.iso",
-        "backup/x.zip", "100/vm-100-disk-0.raw.hlid-tmp", "../100/vm-100-disk-0.raw", "root/x.iso"})
+       {"", "/", "x", "100/", "100/x", "100/../x.raw", "100/vm 1.raw", "iso/../../etc/passwd.iso",
+        "iso/x.txt", "iso/.iso", "images/100/x.raw", "9000/vm-9000-disk-0.raw/1001/vm-1001-disk-0.qcow2",
+        "1/vm-1-disk-0.raw", "iso/a/b.iso", "backup/x.zip", "100/vm-100-disk-0.raw.hlid-tmp",
+        "../100/vm-100-disk-0.raw", "root/x.iso"})
     EXPECT_NE(failure_of([&] { parse_dir_name(name); }), "") << name;
 }
 
@@ -298,11 +308,16 @@ TEST_F(StoragesTest, DirectoriesComeAndGo) {
 
 TEST_F(StoragesTest, WrongOnesAreRefusedAsProxmox) {
   const auto path = (folder_.path() / "x").string();
-  EXPECT_EQ(failure_of([&] { storages_->create("z", "dir", {{"path", path}}); }),  // recording 445
+  EXPECT_EQ(failure_of([&] {
+              storages_->create("z", "dir", {{"path", path}});
+            }),  // recording 445
             "storage: invalid format - storage ID 'z' contains illegal characters\n");
-  EXPECT_EQ(failure_of([&] { storages_->create("local", "dir", {{"path", path}}); }),
+  EXPECT_EQ(failure_of([&] {
+              storages_->create("local", "dir", {{"path", path}});
+            }),
             "create storage failed: storage ID 'local' already defined");
-  EXPECT_EQ(failure_of([&] { storages_->create("xx", "dir", {}); }), "path: property is missing and it is not optional");
+  EXPECT_EQ(failure_of([&] { storages_->create("xx", "dir", {}); }),
+            "path: property is missing and it is not optional");
   EXPECT_NE(failure_of([&] { storages_->create("xx", "dir", {{"path", "a/b"}}); }), "");
   EXPECT_NE(failure_of([&] { storages_->create("xx", "dir", {{"path", path + "/../y"}}); }), "");
   EXPECT_NE(failure_of([&] { storages_->create("xx", "dir", {{"path", "/proc/nope"}}); }), "");

@@ -136,7 +136,8 @@ TEST_F(TasksTest, TooManyWaitingTasksAreRefused) {
 
 TEST_F(TasksTest, NamesAreUniqueThoughOneProcessRunsThemAll) {
   std::set<std::string> names;
-  for (int i = 0; i < 200; ++i) names.insert(wire::to_string(tasks_->start("a", "", "root@pam", [](TaskContext&) {})));
+  for (int i = 0; i < 200; ++i)
+    names.insert(wire::to_string(tasks_->start("a", "", "root@pam", [](TaskContext&) {})));
   EXPECT_EQ(names.size(), 200U);
 }
 
@@ -145,7 +146,8 @@ TEST_F(TasksTest, FilesAreAsInProxmox) {
   const auto name = wire::to_string(entry.upid);
   const auto digit = fmt::format("{:X}", entry.upid.start_time & 0xFU);
   EXPECT_EQ(sys::read_file(folder_.path() / "tasks" / digit / name), "TASK OK\n");
-  EXPECT_EQ(sys::read_file(folder_.path() / "tasks" / "index"), fmt::format("{} {:08X} OK\n", name, entry.end_time));
+  EXPECT_EQ(sys::read_file(folder_.path() / "tasks" / "index"),
+            fmt::format("{} {:08X} OK\n", name, entry.end_time));
   EXPECT_EQ(sys::read_file(folder_.path() / "tasks" / "active"), "");
 }
 
