@@ -10,7 +10,7 @@ std::string proxy_command(const Tunnel& tunnel) {
   for (const auto& word : {tunnel.program, std::string("dial"), std::string("--home"), tunnel.home.string(),
                            std::string("--node"), tunnel.node})
     words.push_back(proxy_word(word));
-  return "exec " + join(words, " ") + " %h %p";
+  return join(words, " ") + " %h %p";
 }
 
 }  // namespace

@@ -155,6 +155,7 @@ TEST_F(MainJob, B_EachMachineIsAsTheFileSays) {
   for (const auto& machine : machines_) {
     SCOPED_TRACE(machine.name);
     const auto report = ask_guest(*lab_, file_, machine.name, 2222, peers_of(machine.name));
+    ASSERT_FALSE(report.empty()) << "no login, so nothing else can be told";
     expect_system(report, system_);
     expect_machine(report, machine);
     reports_[machine.name] = report;

@@ -67,7 +67,7 @@ TEST(Ssh, IsStrictAndTunnelsThroughTheNode) {
   EXPECT_NE(text.find("|-p|2222|-l|odin|"), std::string::npos);
   EXPECT_NE(text.find("HostKeyAlias=lab-web-1"), std::string::npos);
   EXPECT_NE(
-      text.find(R"(ProxyCommand=exec '/opt/it'\''s/hlid-node' 'dial' '--home' '/h' '--node' 'asgard' %h %p)"),
+      text.find(R"(ProxyCommand='/opt/it'\''s/hlid-node' 'dial' '--home' '/h' '--node' 'asgard' %h %p)"),
       std::string::npos)
       << text;
   EXPECT_TRUE(text.ends_with("|10.10.10.101|--|id|-u"));
