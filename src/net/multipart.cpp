@@ -59,7 +59,8 @@ class Reader {
     std::string block(count, '\0');
     std::size_t done = 0;
     while (done < count) {
-      const auto got = ::pread(fd_.get(), block.data() + done, count - done, offset + static_cast<off_t>(done));
+      const auto got =
+          ::pread(fd_.get(), block.data() + done, count - done, offset + static_cast<off_t>(done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw system_error("cannot read an upload");
       if (got == 0) break;
@@ -99,7 +100,8 @@ std::optional<std::string> multipart_boundary(std::string_view content_type) {
 std::optional<PartHead> parse_part_head(std::string_view head) {
   for (const auto& line : split(head, '\n')) {
     const auto colon = line.find(':');
-    if (colon == std::string::npos || to_lower(trim(line.substr(0, colon))) != "content-disposition") continue;
+    if (colon == std::string::npos || to_lower(trim(line.substr(0, colon))) != "content-disposition")
+      continue;
     const auto value = std::string(trim(std::string_view(line).substr(colon + 1)));
     if (to_lower(trim(value.substr(0, value.find(';')))) != "form-data") return std::nullopt;
     const auto name = parameter(value, "name");
@@ -125,7 +127,8 @@ Multipart read_multipart(const std::filesystem::path& file, const std::string& b
     if (end == "--") return result;
     if (end != "\r\n") throw Error(Errc::protocol, "the upload has a malformed boundary line");
     at += 2;
-    if (at > static_cast<std::int64_t>(kMaxFields)) throw Error(Errc::protocol, "the upload's fields are too large");
+    if (at > static_cast<std::int64_t>(kMaxFields))
+      throw Error(Errc::protocol, "the upload's fields are too large");
     const auto text = reader.at(at, kMaxFields);
     const auto blank = text.find("\r\n\r\n");
     if (blank == std::string::npos) throw Error(Errc::protocol, "the upload breaks off");
