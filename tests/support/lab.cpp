@@ -117,6 +117,7 @@ void end_processes_of(const fs::path& folder) {
 void sweep_orphans() {
   for (const auto& entry : fs::directory_iterator("/tmp")) {
     if (!entry.path().filename().string().starts_with("hl-")) continue;
+    if (::access(entry.path().c_str(), R_OK | X_OK) != 0) continue;  // another user's
     const auto owner = split(sys::read_file_if_exists(entry.path() / "owner").value_or(""), ' ');
     if (owner.size() != 2) continue;
     if (sys::is_alive({std::stoi(owner[0]), std::stoull(owner[1])})) continue;

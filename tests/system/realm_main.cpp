@@ -6,22 +6,18 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <grp.h>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "support/ordinary_user.h"
 
 namespace {
 
@@ -129,35 +125,17 @@ int echo(const char* ip, int port) {
   }
 }
 
-/// Root becomes an ordinary user who may open /dev/net/tun, as on any desktop: a device node of our own is
-/// put over it in a mount namespace, so that the real one keeps its mode.
-bool become_user(unsigned user) {
-  char path[] = "/tmp/hlid-tun-XXXXXX";
-  const bool device = ::unshare(CLONE_NEWNS) == 0 &&
-                      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                      ::mkdtemp(path) != nullptr && ::mount("none", path, "tmpfs", 0, nullptr) == 0;
-  const auto node = std::string(path) + "/tun";
-  return device && ::mknod(node.c_str(), S_IFCHR | 0666, makedev(10, 200)) == 0 &&
-         ::chmod(node.c_str(), 0666) == 0 &&
-         ::mount(node.c_str(), "/dev/net/tun", nullptr, MS_BIND, nullptr) == 0 &&
-         ::umount2(path, MNT_DETACH) == 0 && ::rmdir(path) == 0 && ::setgroups(0, nullptr) == 0 &&
-         ::setgid(user) == 0 && ::setuid(user) == 0 && ::prctl(PR_SET_DUMPABLE, 1) == 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
+  using namespace hlid;
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() == 3 && words[0] == "attach") return attach(argv[2], std::atoi(argv[3]));
   if (words.size() == 3 && words[0] == "resolve") return resolve(argv[2], words[2]);
   if (words.size() == 3 && words[0] == "fetch") return fetch(argv[2], std::atoi(argv[3]));
   if (words.size() == 2 && words[0] == "discover") return discover(words[1]);
   if (words.size() == 3 && words[0] == "echo") return echo(argv[2], std::atoi(argv[3]));
-  if (const char* user = std::getenv("HLID_TEST_AS_USER"); user != nullptr && ::geteuid() == 0) {
-    if (!become_user(static_cast<unsigned>(std::atoi(user))))
-      return std::perror("cannot become an ordinary user"), 77;
-    ::setenv("HOME", "/tmp", 1);
-  }
+  if (!test::become_asked_user()) return std::perror("cannot become an ordinary user"), 77;
   ::signal(SIGPIPE, SIG_IGN);  // as the daemon does
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
