@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "image/iso.h"
 #include "node/vm/machines.h"
 #include "support/tiny_guest.h"
 #include "support/vm_world.h"
@@ -89,6 +90,13 @@ class VmTest : public testing::Test {
       return out != nullptr ? std::string(trim(std::string(out->as_string()))) : "";
     }
   }
+  /// The guest's kernel notices changes of its hardware when it does: the script runs until it says what is
+  /// expected.
+  static std::string run_until(Vmid vmid, const std::string& script, const std::string& expected) {
+    std::string said = run(vmid, script);
+    for (int i = 0; said != expected && i < 100; ++i) said = run(vmid, script);
+    return said;
+  }
   /// Reads the serial console until it says `words`; false when nothing comes for a minute.
   static bool console_says(Vmid vmid, const std::string& words) {
     const auto fd = sys::connect_unix(machines().console_socket(vmid, "serial0"));
@@ -114,6 +122,7 @@ class VmTest : public testing::Test {
 
 TEST_F(VmTest, AClonesWholeLife) {
   clone(kOne, "one", false, "10.0.2.101");
+  machines().set_config(kRoot, kOne, {{"ide3", "none,media=cdrom"}});
   start(kOne);
   ASSERT_TRUE(agent_answers(kOne));
   EXPECT_EQ(machines().current(kOne).at("qmpstatus"), "running");
@@ -153,17 +162,38 @@ TEST_F(VmTest, AClonesWholeLife) {
             }),
             "");  // 250, 251
   EXPECT_EQ(machines().pending(kOne).size(), machines().config(kOne, true).size());
-  EXPECT_EQ(run(kOne, "sleep 1; ls /sys/block | grep -c '^vd\\|^sd'; ls /sys/class/net | grep -c eth"),
-            "3\n2");
+  const std::string devices = "ls /sys/block | grep -c '^vd\\|^sd'; ls /sys/class/net | grep -c eth";
+  EXPECT_EQ(run_until(kOne, devices, "3\n2"), "3\n2");
   EXPECT_EQ(world().end_of(machines().resize(kRoot, kOne, {{"disk", "virtio1"}, {"size", "32M"}})), "OK");
   EXPECT_EQ(api_error_of([] {
               machines().set_config(kRoot, kOne, {{"delete", "virtio1,scsi2,net1"}});
             }),
             "");  // 252
-  EXPECT_EQ(run(kOne, "ls /sys/block | grep -c '^vd\\|^sd'; ls /sys/class/net | grep -c eth"), "1\n1");
+  EXPECT_EQ(run_until(kOne, devices, "1\n1"), "1\n1");
   EXPECT_EQ(world().value(kOne, "virtio1"), "(none)");
   EXPECT_NE(world().value(kOne, "unused0"), "(none)");
   machines().set_config(kRoot, kOne, {{"delete", "unused0,unused1"}});
+
+  // Discs are changed under it: bulk data, and the cloud-init drive made anew.
+  image::write_iso(world().folder.path() / "disc.iso", "data", {{"note.txt", std::string("on a disc\n")}});
+  world().storages->find("local")->store_file("iso", "disc.iso", world().folder.path() / "disc.iso");
+  machines().set_config(kRoot, kOne, {{"ide3", "local:iso/disc.iso,media=cdrom"}});
+  const std::string read_disc =
+      "mkdir -p /tmp/d; mount -t iso9660 -o ro /dev/sr1 /tmp/d 2>/dev/null; cat /tmp/d/note.txt; umount "
+      "/tmp/d";
+  EXPECT_EQ(run_until(kOne, read_disc, "on a disc"), "on a disc");
+  machines().set_config(kRoot, kOne, {{"ide3", "none,media=cdrom"}});
+  EXPECT_EQ(run(kOne, "mount -t iso9660 -o ro /dev/sr1 /tmp/d 2>/dev/null && echo there || echo gone"),
+            "gone");
+  machines().set_config(kRoot, kOne, {{"ciuser", "thor"}});
+  EXPECT_EQ(to_text(machines().cloudinit_pending(kOne)[0]),
+            R"({"key":"ciuser","value":"odin","pending":"thor"})");
+  EXPECT_EQ(run(kOne, "grep ^user: /cidata/user-data"), "user: odin");
+  machines().regenerate_cloudinit(kRoot, kOne);
+  EXPECT_EQ(
+      run(kOne, "umount /cidata; mount -t iso9660 -o ro /dev/sr0 /cidata; grep ^user: /cidata/user-data"),
+      "user: thor");
+  EXPECT_EQ(to_text(machines().cloudinit_pending(kOne)[0]), R"({"key":"ciuser","value":"thor"})");
 
   // What waits for a restart, and what does not.
   machines().set_config(kRoot, kOne, {{"memory", "192"}, {"name", "renamed"}, {"tags", "a;b"}});
