@@ -48,7 +48,8 @@ TEST(Process, ATimeoutEndsTheWholeGroup) {
                                   .timeout = std::chrono::milliseconds(300)});
   EXPECT_EQ(result.ending, Ending::timed_out);
   const ProcessId sleeper{std::stoi(read_file(pid_file)), 0};
-  EXPECT_FALSE(is_alive({sleeper.pid, start_time_of(sleeper.pid).value_or(0)}));
+  // Killed is not gone: the kernel ends it when it gets to it.
+  EXPECT_TRUE(wait_gone({sleeper.pid, start_time_of(sleeper.pid).value_or(0)}, std::chrono::seconds(20)));
 }
 
 TEST(Process, AStopRequestEndsIt) {
