@@ -9,6 +9,8 @@
 namespace hlid::node::daemon {
 namespace {
 
+constexpr double kTimeToEnd = 20;  // seconds; `hlid` waits a little longer for us
+
 bool is_node_name(const std::string& name) {
   const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-'; };
   return !name.empty() && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
@@ -50,11 +52,18 @@ void NodeFolder::prepare() const {
 }
 
 sys::FileLock NodeFolder::occupy() const {
-  if (auto lock = sys::FileLock::try_lock(run() / "daemon.lock")) return std::move(*lock);
-  const auto other = find_running(*this);
-  throw Error(Errc::precondition, "node '{}' is served already{}", node_,
-              other ? fmt::format(" by process {} at {}", other->process.pid, other->endpoint) : "")
-      .with_hint("hlid node status");
+  const auto file = run() / "daemon.lock";
+  if (auto lock = sys::FileLock::try_lock(file)) return std::move(*lock);
+  if (const auto other = find_running(*this))
+    throw Error(Errc::precondition, "node '{}' is served already by process {} at {}", node_,
+                other->process.pid, other->endpoint)
+        .with_hint("hlid node status");
+  // One that is ending: killed, and the kernel has yet to end its last thread, or at its last tasks.
+  try {
+    return sys::FileLock::lock(file, kTimeToEnd);
+  } catch (const Error&) {
+    throw Error(Errc::precondition, "node '{}' is served already", node_).with_hint("hlid node status");
+  }
 }
 
 void announce(const NodeFolder& folder, const std::string& endpoint) {
