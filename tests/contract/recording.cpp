@@ -66,7 +66,25 @@ std::vector<Recording> load_recordings(const std::filesystem::path& folder) {
 std::filesystem::path recordings_folder() {
   const char* given = std::getenv("HLID_CONTRACT_DIR");  // NOLINT(concurrency-mt-unsafe)
   if (given != nullptr && *given != '\0') return given;
+  return own_recordings_folder();
+}
+
+std::filesystem::path own_recordings_folder() {
   return std::filesystem::path(HLID_SOURCE_DIR) / "tests/contract/recordings";
+}
+
+std::vector<Recording> recordings_to_play() {
+  std::vector<Recording> recordings = load_recordings(recordings_folder());
+  if (recordings_folder() == own_recordings_folder()) return recordings;
+  const std::size_t given = recordings.size();
+  for (Recording& own : load_recordings(own_recordings_folder())) {
+    const auto same = [&](const Recording& other) { return other.name == own.name; };
+    if (std::any_of(recordings.begin(), recordings.begin() + static_cast<std::ptrdiff_t>(given), same)) continue;
+    own.background = true;
+    recordings.push_back(std::move(own));
+  }
+  std::ranges::sort(recordings, {}, &Recording::name);
+  return recordings;
 }
 
 }  // namespace hlid::test

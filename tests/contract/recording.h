@@ -26,6 +26,7 @@ struct Recording {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::optional<Task> task;
+  bool background = false;  ///< sent, but not compared: others need what it does
 };
 
 /// All of a folder ("NNN-name.json"), by name. Throws when there are none.
@@ -34,5 +35,9 @@ Recording load_recording(const std::filesystem::path& file);
 
 /// HLID_CONTRACT_DIR, or the recordings of this source tree.
 std::filesystem::path recordings_folder();
+std::filesystem::path own_recordings_folder();
+/// Those of recordings_folder(); when that is not our own folder, with ours in the background where it has none of
+/// that name: the recordings tell one story, and a part of it alone would lack its beginning.
+std::vector<Recording> recordings_to_play();
 
 }  // namespace hlid::test

@@ -117,7 +117,8 @@ std::vector<Outcome> Story::play(const std::vector<Recording>& recordings) {
   for (const Recording& recording : recordings) {
     for (int number = last + 1; number <= recording.number; ++number) fill_gaps(number, recording.name);
     last = recording.number;
-    outcomes.push_back(play_one(recording));
+    Outcome outcome = play_one(recording);
+    if (!recording.background) outcomes.push_back(std::move(outcome));
   }
   return outcomes;
 }
