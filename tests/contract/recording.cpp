@@ -79,7 +79,8 @@ std::vector<Recording> recordings_to_play() {
   const std::size_t given = recordings.size();
   for (Recording& own : load_recordings(own_recordings_folder())) {
     const auto same = [&](const Recording& other) { return other.name == own.name; };
-    if (std::any_of(recordings.begin(), recordings.begin() + static_cast<std::ptrdiff_t>(given), same)) continue;
+    if (std::any_of(recordings.begin(), recordings.begin() + static_cast<std::ptrdiff_t>(given), same))
+      continue;
     own.background = true;
     recordings.push_back(std::move(own));
   }

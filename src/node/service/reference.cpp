@@ -10,10 +10,17 @@ std::string rule_text(const Verb& verb) {
   const Rule& rule = verb.rule;
   std::string text;
   switch (rule.who) {
-    case Rule::Who::world: return "anybody";
-    case Rule::Who::user: text = "any user"; break;
-    case Rule::Who::root: text = "root@pam"; break;
-    case Rule::Who::handler: text = rule.text; break;
+    case Rule::Who::world:
+      return "anybody";
+    case Rule::Who::user:
+      text = "any user";
+      break;
+    case Rule::Who::root:
+      text = "root@pam";
+      break;
+    case Rule::Who::handler:
+      text = rule.text;
+      break;
     case Rule::Who::privileges:
       for (const std::string_view privilege : rule.privileges) {
         if (!text.empty()) text += rule.any ? " or " : " and ";
@@ -30,7 +37,8 @@ std::string parameters_text(const Verb& verb, const Schema& schema) {
   std::string text;
   for (const bool optional : {false, true}) {
     for (const auto& [name, property] : schema.own) {
-      if (property->optional != optional || verb.path.find("{" + name + "}") != std::string_view::npos) continue;
+      if (property->optional != optional || verb.path.find("{" + name + "}") != std::string_view::npos)
+        continue;
       if (!text.empty()) text += ' ';
       text += optional ? "[" + name + "]" : name;
     }
@@ -44,9 +52,12 @@ std::string parameters_text(const Verb& verb, const Schema& schema) {
 std::string reference(const std::vector<Verb>& verbs, const Schemas& schemas) {
   std::string text =
       "# The node's API\n\n"
-      "What `hlid-node` serves under `/api2/json`, with the privilege that each verb needs; written from the verb table\n"
-      "(src/node/service) by the test that fails when it is stale. Parameters have the types, limits and formats of\n"
-      "Proxmox VE 8.4; some verbs look at further privileges when they see what is asked for (a machine's configuration\n"
+      "What `hlid-node` serves under `/api2/json`, with the privilege that each verb needs; written from the "
+      "verb table\n"
+      "(src/node/service) by the test that fails when it is stale. Parameters have the types, limits and "
+      "formats of\n"
+      "Proxmox VE 8.4; some verbs look at further privileges when they see what is asked for (a machine's "
+      "configuration\n"
       "key by key, a volume's owner).\n\n"
       "| verb | privilege | parameters |\n|---|---|---|\n";
   for (const Verb& verb : verbs) {

@@ -18,7 +18,9 @@ TEST(Verbs, EachHasASchemaARuleAndAHandler) {
     EXPECT_TRUE(seen.insert(name).second) << name << " is there twice";
     EXPECT_NE(schemas.find(verb.method, verb.path), nullptr) << name;
     EXPECT_TRUE(verb.handler) << name;
-    if (verb.rule.who == Rule::Who::privileges) EXPECT_FALSE(verb.rule.privileges.empty()) << name;
+    if (verb.rule.who == Rule::Who::privileges) {
+      EXPECT_FALSE(verb.rule.privileges.empty()) << name;
+    }
     if (verb.rule.who == Rule::Who::handler) {
       EXPECT_NE(verb.rule.check, nullptr) << name;
       EXPECT_FALSE(verb.rule.text.empty()) << name;
@@ -33,7 +35,9 @@ TEST(Verbs, ChangesNeedAPrivilege) {
   for (const Verb& verb : all_verbs()) {
     if (verb.method == "GET" || looks_itself.count(verb.path) != 0) continue;
     EXPECT_NE(verb.rule.who, Rule::Who::user) << verb.method << " " << verb.path;
-    if (verb.rule.who == Rule::Who::world) EXPECT_TRUE(verb.path.ends_with("ticket")) << verb.path;
+    if (verb.rule.who == Rule::Who::world) {
+      EXPECT_TRUE(verb.path.ends_with("ticket")) << verb.path;
+    }
   }
 }
 
@@ -60,7 +64,8 @@ TEST(Router, FindsVerbsWhateverTheSlashes) {
   EXPECT_EQ(path_of("GET", "/nope"), "");
   EXPECT_EQ(path_of("DELETE", "/version"), "");
   EXPECT_EQ(path_of("DELETE", "/nodes/asgard/qemu/100/"), "/nodes/{node}/qemu/{vmid}");
-  EXPECT_EQ(path_of("GET", "/nodes/asgard/qemu/100/status/current"), "/nodes/{node}/qemu/{vmid}/status/current");
+  EXPECT_EQ(path_of("GET", "/nodes/asgard/qemu/100/status/current"),
+            "/nodes/{node}/qemu/{vmid}/status/current");
 }
 
 TEST(Router, GivesTheRestOfThePathToVolumes) {
