@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <set>
 
 #include "apply/journal.h"
 #include "base/text.h"
@@ -50,6 +51,15 @@ void tell_what_next(const model::Homelab& lab, bool nothing_to_do) {
   print_line("  hlid status");
 }
 
+/// What only a consent would have done, and the words of that consent.
+void tell_what_was_held(const model::Homelab& lab, const plan::Plan& plan) {
+  std::set<std::string> consents;
+  for (const auto& step : plan.held) consents.insert("--allow " + step.consent);
+  print_line(
+      fmt::format("{} is not yet as its file says: something waits for your consent. To do it:", lab.name));
+  print_line("  hlid up " + join({consents.begin(), consents.end()}, " "));
+}
+
 Exit up(const UpOptions& options) {
   const StopOnSignal signals;
   sys::PosixProcessRunner processes;
@@ -65,8 +75,13 @@ Exit up(const UpOptions& options) {
   auto status = Exit::done;
   if (!plan.steps.empty())
     status = run_plan(session, plan, journal, {options.yes, options.json}, signals.token());
-  if (status == Exit::done && !options.json) tell_what_next(session.lab(), plan.steps.empty());
-  return status;
+  if (status != Exit::done) return status;
+  if (!plan.held.empty()) {
+    if (!options.json) tell_what_was_held(session.lab(), plan);
+    return Exit::precondition;
+  }
+  if (!options.json) tell_what_next(session.lab(), plan.steps.empty());
+  return Exit::done;
 }
 
 }  // namespace
