@@ -41,10 +41,10 @@ TEST_P(FilesOf, AreAsAccepted) {
 TEST_P(FilesOf, MmdebstrapIsCalledAsAccepted) {
   auto request = test::example_request(GetParam());
   const auto& release = find_release(request.image.os);
-  const auto early = early_files(release).empty() ? "" : "/work/a \"quoted\" folder/early";
+  const auto early = early_files(release).empty() ? "" : "/build/a \"quoted\" folder/early";
   test::expect_golden(
       fmt::format("template/mmdebstrap-{}.txt", release.os),
-      join(mmdebstrap_argv(request, release, "/work/root", "/keys/archive.gpg", early), "\n") + "\n");
+      join(mmdebstrap_argv(request, release, "/build/root", "/keys/archive.gpg", early), "\n") + "\n");
 }
 
 INSTANTIATE_TEST_SUITE_P(Releases, FilesOf, testing::Values("ubuntu-24.04", "debian-12", "debian-13"),
