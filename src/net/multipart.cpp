@@ -56,6 +56,7 @@ class Reader {
   }
   std::int64_t size() const { return size_; }
   std::string at(std::int64_t offset, std::size_t count) const {
+    count = std::min(count, static_cast<std::size_t>(std::max<std::int64_t>(size_ - offset, 0)));
     std::string block(count, '\0');
     std::size_t done = 0;
     while (done < count) {

@@ -44,10 +44,10 @@ TEST(NodeContract, AnswersAsRecorded) {
     }
   }
   fmt::print("{} recordings: {} passed, {} passed but for a named exception, {} skipped by name, {} failed\n",
-             counts[Outcome::Kind::passed] + counts[Outcome::Kind::excepted] + counts[Outcome::Kind::skipped] +
-                 counts[Outcome::Kind::failed],
-             counts[Outcome::Kind::passed], counts[Outcome::Kind::excepted],
-             counts[Outcome::Kind::skipped], counts[Outcome::Kind::failed]);
+             counts[Outcome::Kind::passed] + counts[Outcome::Kind::excepted] +
+                 counts[Outcome::Kind::skipped] + counts[Outcome::Kind::failed],
+             counts[Outcome::Kind::passed], counts[Outcome::Kind::excepted], counts[Outcome::Kind::skipped],
+             counts[Outcome::Kind::failed]);
   std::fflush(stdout);
 }
 

@@ -36,8 +36,8 @@ Recording load_recording(const std::filesystem::path& file);
 /// HLID_CONTRACT_DIR, or the recordings of this source tree.
 std::filesystem::path recordings_folder();
 std::filesystem::path own_recordings_folder();
-/// Those of recordings_folder(); when that is not our own folder, with ours in the background where it has none of
-/// that name: the recordings tell one story, and a part of it alone would lack its beginning.
+/// Those of recordings_folder(); when that is not our own folder, with ours in the background where it has
+/// none of that name: the recordings tell one story, and a part of it alone would lack its beginning.
 std::vector<Recording> recordings_to_play();
 
 }  // namespace hlid::test

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::int64_t kNow = 1'795'388'825;
 
-Manner json_manner() { return {Format::json, true, false}; }
+Manner json_manner() {
+  return {Format::json, true, false};
+}
 
 TEST(Answers, CarryTheHeadersOfProxmox) {
   const net::ServerResponse response = success(json_manner(), service::Answer(nullptr), kNow);
@@ -33,7 +35,8 @@ TEST(Answers, PutTotalsAndChangesBesideTheData) {
 }
 
 TEST(Answers, TellFailuresInReasonAndBody) {
-  const net::ServerResponse response = failure(json_manner(), wire::parameter_error("vmid", "VM 100 already exists"), kNow);
+  const net::ServerResponse response =
+      failure(json_manner(), wire::parameter_error("vmid", "VM 100 already exists"), kNow);
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(response.reason, "Parameter verification failed.");
   EXPECT_TRUE(response.close);

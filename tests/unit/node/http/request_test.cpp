@@ -36,7 +36,8 @@ TEST(Credentials, ComeFromCookieOrAuthorization) {
   EXPECT_EQ(cookie.ticket, "PVE:root@pam:1::sig");
   const auto header = credentials_of({{"Authorization", "PVEAuthCookie=PVE:root@pam:1::sig"}});
   EXPECT_EQ(header.ticket, "PVE:root@pam:1::sig");
-  const auto token = credentials_of({{"Authorization", "PVEAPIToken=root@pam!t=11111111-2222-3333-4444-555555555555"}});
+  const auto token =
+      credentials_of({{"Authorization", "PVEAPIToken=root@pam!t=11111111-2222-3333-4444-555555555555"}});
   EXPECT_FALSE(token.ticket);
   EXPECT_EQ(token.api_token, "root@pam!t=11111111-2222-3333-4444-555555555555");
   const auto blank = credentials_of({{"Authorization", "PVEAPIToken root@pam!t=s"}});
@@ -64,7 +65,9 @@ net::ServerRequest request_of(std::string body, std::string type = {}) {
 
 TEST(Body, IsAFormUnlessItSaysJson) {
   EXPECT_EQ(parameters_of(request_of("a=1&b=x%20y"), "").get("b"), "x y");
-  EXPECT_EQ(parameters_of(request_of(R"({"a": 1, "b": true})", "application/json;charset=utf-8"), "").get("b"), "1");
+  EXPECT_EQ(
+      parameters_of(request_of(R"({"a": 1, "b": true})", "application/json;charset=utf-8"), "").get("b"),
+      "1");
   EXPECT_EQ(body_kind(request_of("", "text/plain")), BodyKind::other);
 }
 
@@ -84,7 +87,9 @@ TEST(Body, ABrokenUploadLeavesNothing) {
   const sys::TempFolder folder;
   net::ServerRequest request = request_of("", "multipart/form-data; boundary=xyz");
   request.spool = folder.path() / "spool";
-  sys::write_durable(request.spool, "--xyz\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"a.iso\"\r\n\r\nabc");
+  sys::write_durable(
+      request.spool,
+      "--xyz\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"a.iso\"\r\n\r\nabc");
   service::Params params;
   EXPECT_THROW(take_upload(request, params), wire::ApiError);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
@@ -94,9 +99,10 @@ TEST(Body, TakesFieldsAndFileOfAnUpload) {
   const sys::TempFolder folder;
   net::ServerRequest request = request_of("", "multipart/form-data; boundary=xyz");
   request.spool = folder.path() / "spool";
-  sys::write_durable(request.spool,
-                     "--xyz\r\nContent-Disposition: form-data; name=\"content\"\r\n\r\niso\r\n--xyz\r\n"
-                     "Content-Disposition: form-data; name=\"filename\"; filename=\"a.iso\"\r\n\r\nabc\r\n--xyz--\r\n");
+  sys::write_durable(
+      request.spool,
+      "--xyz\r\nContent-Disposition: form-data; name=\"content\"\r\n\r\niso\r\n--xyz\r\n"
+      "Content-Disposition: form-data; name=\"filename\"; filename=\"a.iso\"\r\n\r\nabc\r\n--xyz--\r\n");
   service::Params params;
   const service::UploadedFile file = take_upload(request, params);
   EXPECT_EQ(params.get("content"), "iso");
