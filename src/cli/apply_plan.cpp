@@ -33,7 +33,7 @@ void tell_outcome_json(const apply::Outcome& outcome, Exit status) {
 void tell_failures(const apply::Outcome& outcome) {
   for (const auto& failure : outcome.failures)
     if (failure.error.code() != Errc::interrupted) print_error(describe(failure.error));
-  if (!outcome.skipped.empty())
+  if (!outcome.skipped.empty() && !outcome.stopped)
     print_error(fmt::format("hlid: {} steps were not done because of that", outcome.skipped.size()));
 }
 

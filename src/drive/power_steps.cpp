@@ -6,8 +6,12 @@ namespace {
 
 constexpr std::chrono::seconds kGraceToShutDown{90};
 constexpr std::chrono::seconds kGraceEmulated{300};
+constexpr std::chrono::seconds kGraceToBeDestroyed{20};
 
+/// A machine that is to be destroyed loses its disk anyway: one that does not react, because it still boots,
+/// is not waited for long.
 std::chrono::seconds grace(const StepScope& scope) {
+  if (scope.step.disruption >= model::Disruption::replace) return kGraceToBeDestroyed;
   return scope.bench.emulated ? kGraceEmulated : kGraceToShutDown;
 }
 

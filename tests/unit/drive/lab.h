@@ -68,7 +68,8 @@ struct Bench {
   pve::Session session{pve, {"https://asgard:8006", {}}, clock};
 
   void run(plan::StepKind kind, const std::string& subject, int vmid,
-           std::map<std::string, std::string> details = {}) {
+           std::map<std::string, std::string> details = {},
+           model::Disruption disruption = model::Disruption::none) {
     plan::Step step;
     step.kind = kind;
     step.id = std::string(plan::to_string(kind)) + " " + subject;
@@ -76,6 +77,7 @@ struct Bench {
     step.vmid = {vmid};
     step.node = "asgard";
     step.details = std::move(details);
+    step.disruption = disruption;
     PveStepRunner runner(
         Workbench{lab, session, image, secrets, host_keys, false, folder.path() / "storage", {}});
     runner.run(step, context, {});

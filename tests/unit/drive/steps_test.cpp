@@ -177,6 +177,21 @@ TEST_F(StepsTest, ARebootIsAStopAndAStart) {
   EXPECT_EQ(pve.calls[n - 1], "POST /nodes/asgard/qemu/1001/status/start");
 }
 
+TEST_F(StepsTest, WhatIsToBeDestroyedIsNotWaitedForLong) {
+  make_template();
+  make_machine(1);
+  std::vector<std::string> asked;
+  pve.before = [&](const net::HttpRequest& request) -> std::optional<net::HttpResponse> {
+    if (request.url.ends_with("/status/shutdown")) asked.push_back(request.body);
+    return std::nullopt;
+  };
+  for (const auto disruption : {model::Disruption::reboot, model::Disruption::destroy}) {
+    pve.guests[1001].running = true;
+    run(StepKind::shutdown, "lab-web-1", 1001, {}, disruption);
+  }
+  EXPECT_EQ(asked, (std::vector<std::string>{"timeout=90&forceStop=1", "timeout=20&forceStop=1"}));
+}
+
 TEST_F(StepsTest, ObservingAsksFewQuestions) {
   make_template();
   make_machine(1);
