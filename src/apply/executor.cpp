@@ -203,7 +203,8 @@ void settle(const Unfinished& earlier, StepRunner& runner, Progress* progress, s
     plan::Step step;
     step.id = step.subject = id;
     if (progress != nullptr) progress->phase(step, "waits for what an earlier run began");
-    with_context(fmt::format("waiting for '{}' of an earlier run", id), [&] { runner.settle(upid, stop); });
+    with_context(fmt::format("waiting for '{}' of an earlier run", id),
+                 [&, &task = upid] { runner.settle(task, stop); });
   }
 }
 
