@@ -99,6 +99,12 @@ net.ipv4.ip_forward = 1
 )"};
 }
 
+ImageFile datasource_search() {
+  // A drive that shows itself late must not switch cloud-init off: it then looks again by itself.
+  return {.path = "/etc/cloud/ds-identify.cfg",
+          .text = std::string(kHeader) + "policy: search,found=all,maybe=all,notfound=enabled\n"};
+}
+
 ImageFile unused_drivers() {
   // Virtual machines of every hypervisor seem to have these; looking for them takes seconds on an emulated
   // processor, and a text console in a graphics mode is slow to write.
@@ -137,6 +143,7 @@ std::vector<ImageFile> configuration_files(const BuildRequest& request, const Re
       boot_menu(release, ids),
       kernel_parameters(),
       unused_drivers(),
+      datasource_search(),
       {.path = "/etc/default/locale", .text = "LANG=" + image.locale + "\n"},
       {.path = "/etc/locale.gen", .text = locale_gen_line(image.locale)},
       {.path = "/etc/timezone", .text = image.timezone + "\n"},
@@ -159,11 +166,13 @@ std::vector<ImageFile> configuration_files(const BuildRequest& request, const Re
 
 std::vector<ImageFile> early_files(const Release& release) {
   if (!release.needs_initramfs) return {};
-  return {
-      {.path = "/etc/initramfs-tools/conf.d/hlid",
-       .text = std::string(kHeader) + "MODULES=list\nCOMPRESS=zstd\nFSTYPE=ext4\n"},
-      {.path = "/etc/initramfs-tools/modules",
-       .text = std::string(kHeader) + "virtio_pci\nvirtio_blk\nvirtio_scsi\nsd_mod\nahci\next4\ncrc32c\n"}};
+  return {{.path = "/etc/initramfs-tools/conf.d/hlid",
+           .text = std::string(kHeader) + "MODULES=list\nCOMPRESS=zstd\nFSTYPE=ext4\n"},
+          {.path = "/etc/initramfs-tools/modules",
+           .text = std::string(kHeader) +
+                   "virtio_pci\nvirtio_blk\nvirtio_scsi\nsd_mod\nahci\next4\ncrc32c\n"
+                   // systemd asks for the cloud-init drive before udev has loaded anything.
+                   "ata_piix\nsr_mod\nisofs\n"}};
 }
 
 std::vector<std::string> enabled_units() {

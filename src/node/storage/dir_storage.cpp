@@ -225,7 +225,9 @@ wire::VolumeId DirStorage::clone_linked(const wire::VolumeId& base, Vmid vmid, c
 
 void DirStorage::copy_image(const CopySource& source, const std::string& format, const fs::path& to,
                             const CopyProgress& progress, std::stop_token stop) const {
-  bool plain = source.format == format;
+  // What a stranger sent came as a stream, holes and all written out: qemu-img finds the zeros again, so that
+  // every later clone of it copies data only.
+  bool plain = source.trusted && source.format == format;
   if (plain && format == "qcow2") {
     const auto header = read_qcow2_header(source.path);
     plain = header && header->backing_file.empty() && header->snapshots == 0 && !header->external_data;
