@@ -74,7 +74,7 @@ std::vector<std::string> qemu_argv(const std::filesystem::path& folder, Firmware
 }
 
 /// One line from the socket; empty when none comes in time.
-std::string read_line(int fd, std::chrono::seconds patience) {
+std::string read_line(int fd, std::chrono::milliseconds patience) {
   std::string line;
   const auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
@@ -87,6 +87,22 @@ std::string read_line(int fd, std::chrono::seconds patience) {
     if (byte == '\n') return line;
     line.push_back(byte);
   }
+}
+
+void send_line(int fd, const json::object& message) {
+  const auto line = to_text(message) + "\n";
+  if (::write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    throw Error(Errc::io, "the agent's socket takes nothing");
+}
+
+json::value next_answer(int fd, std::chrono::steady_clock::time_point until) {
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  const auto answer = read_line(fd, left);
+  if (answer.empty()) throw Error(Errc::timeout, "no answer from the agent");
+  const auto parsed = parse_json(answer).as_object();
+  if (!parsed.contains("return")) throw Error(Errc::failed, "the agent says {}", answer);
+  return parsed.at("return");
 }
 
 }  // namespace
@@ -109,14 +125,15 @@ BootedImage::~BootedImage() {
 
 json::value BootedImage::ask(const json::object& request, std::chrono::seconds patience) {
   const auto socket = sys::connect_unix(folder_.path() / "agent");
-  const auto line = to_text(request) + "\n";
-  if (::write(socket.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-    throw Error(Errc::io, "the agent's socket takes nothing");
-  const auto answer = read_line(socket.get(), patience);
-  if (answer.empty()) throw Error(Errc::timeout, "no answer from the agent");
-  const auto parsed = parse_json(answer).as_object();
-  if (!parsed.contains("return")) throw Error(Errc::failed, "the agent says {}", answer);
-  return parsed.at("return");
+  const auto until = std::chrono::steady_clock::now() + patience;
+  // Answers to questions that nobody waited for may still come (QEMU guest agent protocol, guest-sync): what
+  // is asked now is answered after the sync of this very number.
+  const int number = ++asked_;
+  send_line(socket.get(), {{"execute", "guest-sync"}, {"arguments", json::object{{"id", number}}}});
+  while (next_answer(socket.get(), until) != json::value(number)) {
+  }
+  send_line(socket.get(), request);
+  return next_answer(socket.get(), until);
 }
 
 bool BootedImage::wait_for_agent(std::chrono::seconds patience) {

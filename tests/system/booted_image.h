@@ -37,6 +37,7 @@ class BootedImage {
   sys::TempFolder folder_;
   sys::PosixProcessRunner runner_;
   sys::ProcessId qemu_;
+  int asked_ = 0;
 };
 
 }  // namespace hlid::test
