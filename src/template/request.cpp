@@ -10,13 +10,14 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "sys/hash.h"
+#include "template/files.h"
 #include "template/keyring.h"
 #include "template/release.h"
 
 namespace hlid::templates {
 namespace {
 
-// Raised whenever the same description gives another image.
+// Raised whenever the same description and the same files give another image.
 constexpr int kBuilderVersion = 1;
 
 /// Of a ready image: that very file as it is now. Its bytes are not read: a plan asks for the key each time.
@@ -29,6 +30,15 @@ std::string image_key(const std::filesystem::path& file) {
                                {"seconds", status.st_mtim.tv_sec},
                                {"nanoseconds", status.st_mtim.tv_nsec}};
   return sys::sha256_hex(to_text(canonical));
+}
+
+/// What the builder itself writes into the image; a change of a file is a change of the template.
+std::string files_digest(const BuildRequest& request, const Release& release) {
+  auto files = configuration_files(request, release, disk_ids({}));
+  for (auto& file : early_files(release)) files.push_back(std::move(file));
+  json::array all;
+  for (const auto& file : files) all.push_back({file.path, file.text, file.link, file.mode});
+  return sys::sha256_hex(to_text(all));
 }
 
 void require(const std::string& value, const char* pattern, const char* what) {
@@ -61,12 +71,13 @@ std::string content_key(const BuildRequest& request) {
   const std::set<std::string> packages(request.image.packages.begin(), request.image.packages.end());
   json::array names;
   for (const auto& package : packages) names.emplace_back(package);
-  const json::object canonical{{"builder", kBuilderVersion},         {"os", request.image.os},
-                               {"locale", request.image.locale},     {"keyboard", request.image.keyboard},
-                               {"timezone", request.image.timezone}, {"packages", names},
-                               {"mirror", request.image.mirror},     {"disk", request.image.disk.count},
-                               {"user", request.access.user},        {"ssh_port", request.access.ssh_port},
-                               {"keyring", keyring_digest(release)}};
+  const json::object canonical{
+      {"builder", kBuilderVersion},         {"os", request.image.os},
+      {"locale", request.image.locale},     {"keyboard", request.image.keyboard},
+      {"timezone", request.image.timezone}, {"packages", names},
+      {"mirror", request.image.mirror},     {"disk", request.image.disk.count},
+      {"user", request.access.user},        {"ssh_port", request.access.ssh_port},
+      {"keyring", keyring_digest(release)}, {"files", files_digest(request, release)}};
   return sys::sha256_hex(to_text(canonical));
 }
 
