@@ -24,15 +24,15 @@ void write_machines(const test::Lab& lab, const std::string& name, int first, in
   const auto folder = lab.node_folder() / "etc/qemu-server";
   sys::make_folder(folder, 0700);
   for (int n = 0; n < count; ++n) {
-    const int vmid = first + n;
-    const auto machine = fmt::format("{}-node-{}", name, n + 1);
+    const int vmid = first + n, index = vmid - 1000;  // as lab_file() of plan_rows.cpp numbers them
+    const auto machine = fmt::format("{}-node-{}", name, index + 1);
     std::ofstream(folder / fmt::format("{}.conf", vmid)) << fmt::format(
         "#hlid-machine: {0}/{1}\nagent: enabled=1\nboot: order=virtio0\ncores: 2\ncpu: host\nide2: "
         "local:{2}/vm-{2}-cloudinit.qcow2,media=cdrom\nipconfig0: ip=10.20.{3}.{4}/16,gw=10.20.0.1\nmemory: "
         "4096\nname: {1}\nnet0: virtio=02:00:00:00:{3:02X}:{4:02X},bridge=vmbr0,queues=2\nonboot: 0\nostype: "
         "l26\nscsihw: virtio-scsi-pci\nserial0: socket\nsmbios1: uuid={5}\ntags: hlid;{0}\nvirtio0: "
-        "local:{2}/vm-{2}-disk-0.raw,iothread=1,size=50G\n",
-        name, machine, vmid, 1 + n / 250, 1 + n % 250, machine_uuid(name, machine).text);
+        "local:{2}/vm-{2}-disk-0.raw,iothread=1,size=1G\n",
+        name, machine, vmid, 1 + index / 250, 1 + index % 250, machine_uuid(name, machine).text);
   }
 }
 
