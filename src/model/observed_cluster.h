@@ -6,8 +6,8 @@
 
 #include "model/homelab.h"
 
-/// The cluster as it is, as plain data: each machine's own files and units, and what a server that answers says
-/// of nodes and members.
+/// The cluster as it is, as plain data: each machine's own files and units, and what a server that answers
+/// says of nodes and members.
 namespace hlid::model {
 
 enum class Voting { none, learner, voter };
@@ -39,8 +39,8 @@ struct ObservedEtcdMember {
 /// One machine of the file, looked at from the inside.
 struct ObservedClusterMachine {
   std::string machine;
-  bool running = false;    ///< the hypervisor says so
-  bool reachable = false;  ///< its agent answered the probe
+  bool running = false;     ///< the hypervisor says so
+  bool reachable = false;   ///< its agent answered the probe
   Role unit = Role::plain;  ///< whose unit is enabled or active; plain: none
   bool active = false;
   std::string unit_state;       ///< "active/running", "activating/auto-restart" …
