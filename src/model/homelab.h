@@ -77,6 +77,7 @@ struct Machine {
   std::vector<std::string> tags;  ///< without hlid's own two
   bool start_at_boot = true;
   bool linked_clone = false;  ///< file: clone: full|linked
+  bool instant = true;        ///< embedded node: it begins where its template stood, not with a boot
 };
 
 struct Cluster {

@@ -72,6 +72,8 @@ class MachinePlanner {
     const auto& storage = draft_.wanted.proxmox.storage;
     auto description = "hlid-machine: " + model::machine_mark(draft_.lab(), machine.name);
     if (!draft_.effective_key.empty()) description += "\nhlid-template: " + draft_.effective_key;
+    if (draft_.there.embedded)
+      description += std::string("\nhlid-instant: ") + (machine.instant ? "on" : "off");
     clone.details = {{"source", to_string(draft_.wanted.image.vmid)},
                      {"full", machine.linked_clone ? "0" : "1"},
                      {"storage", storage},

@@ -84,7 +84,11 @@ model::Backup build_backup(const Section& from) {
 class Expansion {
  public:
   Expansion(Draft& draft, const Section& top, const Section& from, int index)
-      : draft_(draft), from_(from), index_(index), default_clone_(top.text("clone")) {}
+      : draft_(draft),
+        from_(from),
+        index_(index),
+        default_clone_(top.text("clone")),
+        default_instant_(top.flag("instant")) {}
 
   void run() {
     Group group;
@@ -132,6 +136,7 @@ class Expansion {
     machine.tags = from_.texts("tags");
     machine.start_at_boot = from_.flag("start_at_boot");
     machine.linked_clone = (from_.has("clone") ? from_.text("clone") : default_clone_) == "linked";
+    machine.instant = from_.has("instant") ? from_.flag("instant") : default_instant_;
     placed.group = draft_.groups.size() - 1;
     placed.vmid_at = from_.at("vmid");
     placed.address_at = from_.at("address");
@@ -173,6 +178,7 @@ class Expansion {
   const Section& from_;
   int index_;
   std::string default_clone_;
+  bool default_instant_;
 };
 
 }  // namespace

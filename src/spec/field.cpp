@@ -20,6 +20,7 @@ std::vector<Field> head_fields() {
     {.path = "apiVersion", .about = "Version of the file format.", .example = "hlid/v1", .required = true, .choices = {"hlid/v1"}},
     {.path = "name", .about = "Name of the lab: first part of every machine's name, and a tag.", .example = "valaskjalf", .required = true, .format = &kLabel},
     {.path = "clone", .about = "How machines come from the template; a group may differ.", .example = "full", .fallback = "full", .choices = {"full", "linked"}},
+    {.path = "instant", .kind = Kind::boolean, .about = "Embedded node: new machines begin in the memory of their template, ready in seconds, instead of booting; a group may differ.", .example = "true", .fallback = "true"},
 
     {.path = "proxmox", .kind = Kind::map, .about = "The hypervisor."},
     {.path = "proxmox.node", .kind = Kind::list, .about = "Node, or several that share the machines.", .example = "asgard", .fallback = "asgard", .least = 1, .most = 64, .one_for_many = true},
@@ -76,6 +77,7 @@ std::vector<Field> machine_fields() {
     {.path = "machines[].tags", .kind = Kind::list, .about = "Tags beside hlid's own two.", .example = "[rke2]", .fallback = "[]", .most = 30},
     {.path = "machines[].tags[]", .about = "One tag.", .example = "rke2", .format = &kTag},
     {.path = "machines[].clone", .about = "How they come from the template.", .example = "linked", .choices = {"full", "linked"}, .default_text = "as `clone` at the top"},
+    {.path = "machines[].instant", .kind = Kind::boolean, .about = "Whether they begin in the memory of their template.", .example = "false", .default_text = "as `instant` at the top"},
     {.path = "machines[].start_at_boot", .kind = Kind::boolean, .about = "Start with the hypervisor.", .example = "true", .fallback = "true"},
     {.path = "machines[].node", .about = "Node they all run on.", .example = "asgard", .format = &kNode, .default_text = "the nodes in turn"},
     {.path = "machines[].overrides", .kind = Kind::map, .about = "What single machines have otherwise, by their number.", .example = "{3: {memory: 24GiB}}"},

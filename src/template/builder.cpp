@@ -6,6 +6,7 @@
 #include "sys/files.h"
 #include "sys/hash.h"
 #include "template/assemble.h"
+#include "template/guest_program.h"
 #include "template/root_folder.h"
 #include "template/sandbox.h"
 #include "template/verify.h"
@@ -134,6 +135,7 @@ CacheEntry Builder::make(const BuildRequest& request, const std::string& key,
 
   progress("configuring");
   write_files(work.root(), configuration_files(request, release, ids));
+  if (const auto guest_program = guest_program_file()) write_files(work.root(), {*guest_program});
   configure_root(runner_, sandbox, request, release, work.root(), stop);
   progress("sealing");
   seal_root(work.root());

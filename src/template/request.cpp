@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "sys/hash.h"
 #include "template/files.h"
+#include "template/guest_program.h"
 #include "template/keyring.h"
 #include "template/release.h"
 
@@ -77,7 +78,8 @@ std::string content_key(const BuildRequest& request) {
       {"timezone", request.image.timezone}, {"packages", names},
       {"mirror", request.image.mirror},     {"disk", request.image.disk.count},
       {"user", request.access.user},        {"ssh_port", request.access.ssh_port},
-      {"keyring", keyring_digest(release)}, {"files", files_digest(request, release)}};
+      {"keyring", keyring_digest(release)}, {"files", files_digest(request, release)},
+      {"guest", guest_program_digest()}};
   return sys::sha256_hex(to_text(canonical));
 }
 
