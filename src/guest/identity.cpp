@@ -51,6 +51,7 @@ bool take_line(Identity& identity, std::string_view key, std::string_view raw) {
                                                        {"hostname", &identity.hostname},
                                                        {"fqdn", &identity.fqdn},
                                                        {"machine-id", &identity.machine_id},
+                                                       {"uuid", &identity.uuid},
                                                        {"user", &identity.user},
                                                        {"password", &identity.password_hash},
                                                        {"mac", &identity.mac},

@@ -22,7 +22,8 @@ struct Identity {
   std::string hostname;
   std::string fqdn;
   std::string machine_id;  ///< 32 hexadecimal digits
-  std::string user;        ///< has to be the template's
+  std::string uuid;  ///< SMBIOS UUID, lower case; the kernel read the template's. Key "uuid"; may be empty
+  std::string user;  ///< has to be the template's
   std::string password_hash;
   std::vector<std::string> authorized_keys;
   std::vector<HostKey> host_keys;

@@ -35,7 +35,8 @@ std::string failed(const std::string& what) {
 
 class Descriptor {
  public:
-  Descriptor(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
+  Descriptor(const std::string& path, int flags, mode_t mode = 0600)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -109,6 +110,16 @@ std::string reseed(const std::string& entropy) {
 
 std::string set_hostname(const std::string& name) {
   return ::sethostname(name.data(), name.size()) == 0 ? "" : failed("cannot set the host name");
+}
+
+std::string show_uuid(const std::string& uuid) {
+  const std::string file = "/run/hlid-product-uuid";
+  const char* const seen = "/sys/devices/virtual/dmi/id/product_uuid";
+  const Descriptor out(file, O_WRONLY | O_CREAT | O_TRUNC, 0400);
+  const std::string line = uuid + "\n";
+  if (out.get() < 0 || ::write(out.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    return failed("cannot write " + file);
+  return ::mount(file.c_str(), seen, nullptr, MS_BIND, nullptr) == 0 ? "" : failed("cannot show the UUID");
 }
 
 std::string read_from_drive(const std::string& device, const std::string& name, std::string& failure) {

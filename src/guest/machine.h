@@ -11,6 +11,9 @@ std::string set_clock(std::int64_t seconds, std::int64_t nanoseconds);
 /// of one memory go separate ways (random(4), RNDADDENTROPY and RNDRESEEDCRNG).
 std::string reseed(const std::string& entropy);
 std::string set_hostname(const std::string& name);
+/// Until the next boot the kernel's copy of the SMBIOS tables is the template's; programs that ask for the
+/// machine's UUID (kubelet: systemUUID of the Node) see the right one in its place.
+std::string show_uuid(const std::string& uuid);
 /// Reads `name` from the ISO file system of the drive at `device`, which is mounted for that moment only.
 std::string read_from_drive(const std::string& device, const std::string& name, std::string& failure);
 /// Grows the partition and the ext4 file system of "/" to the size that its disk has now.

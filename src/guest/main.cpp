@@ -75,6 +75,7 @@ int become(const std::string& device) {
   if (!identity) return report({failure});
   failures = write_identity("", *identity, random_bytes(512));
   failures.push_back(set_hostname(identity->hostname));
+  if (!identity->uuid.empty()) failures.push_back(show_uuid(identity->uuid));
   for (auto& one : start_services()) failures.push_back(std::move(one));
   return report(failures);
 }
