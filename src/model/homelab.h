@@ -78,6 +78,15 @@ struct Machine {
   bool start_at_boot = true;
   bool linked_clone = false;  ///< file: clone: full|linked
   bool instant = true;        ///< embedded node: it begins where its template stood, not with a boot
+  std::map<std::string, std::string> labels;  ///< of its Node in the cluster
+  std::vector<std::string> taints;            ///< "key=value:NoSchedule" or "key:NoExecute", each once
+};
+
+/// The value of a configuration key of the distribution that hlid has no field for.
+struct Option {
+  std::vector<std::string> values;  ///< one when it is no list
+  bool list = false;
+  bool operator==(const Option&) const = default;
 };
 
 struct Cluster {
@@ -87,6 +96,13 @@ struct Cluster {
   std::string artifacts;  ///< folder; empty: fetched
   std::optional<Ipv4> vip;
   std::string cni = "canal";
+  std::string ingress;                         ///< traefik, ingress-nginx, none; empty: as the release has it
+  std::string profile;                         ///< "cis": hardened; empty: as the release has it
+  Cidr pod_network{Ipv4{0x0A2A0000}, 16};      ///< 10.42.0.0/16
+  Cidr service_network{Ipv4{0x0A2B0000}, 16};  ///< 10.43.0.0/16
+  std::vector<std::string> tls_san;            ///< beside the vip and each server's own name and address
+  /// Keys of the distribution's configuration file, passed on as they are; none that hlid writes itself.
+  std::map<std::string, Option> options;
   int max_unavailable = 1;
 };
 

@@ -23,6 +23,7 @@ struct ObservedNodeObject {
   std::string version;  ///< kubeletVersion: what really runs, "v1.34.1+rke2r1"
   std::map<std::string, std::string> labels;
   std::vector<Taint> taints;
+  std::string owned;  ///< value of the annotation kOwnedAnnotation (model/node_marks.h); empty: none
   std::string not_ready_because;  ///< reason and message of the Ready condition when it is not true
 };
 
@@ -49,8 +50,11 @@ struct ObservedClusterMachine {
   bool has_datastore = false;   ///< etcd's write-ahead log is there: it is or was a member
   bool supervisor = false;      ///< /v1-<distribution>/readyz says ok (servers)
   std::string config_hash;      ///< of the drop-in that was applied last (recorded when the unit started)
-  std::string ca_hash;          ///< SHA-256 of server-ca.crt: which cluster it belongs to
-  std::string server_url;       ///< `server:` of its configuration
+  /// Keys of the configuration whose change in the file waits for a restart of the unit (cluster/config.h).
+  std::vector<std::string> pending_config;
+  bool config_stale = false;  ///< the drop-in on the disk is not what it should be; writing it is free
+  std::string ca_hash;        ///< SHA-256 of server-ca.crt: which cluster it belongs to
+  std::string server_url;     ///< `server:` of its configuration
   std::optional<int> certificate_days;  ///< until the first certificate ends
 };
 
