@@ -5,8 +5,8 @@
 #include "cli/command.h"
 #include "cli/lab_file.h"
 #include "cli/terminal.h"
-#include "drive/parallel.h"
 #include "drive/readiness.h"
+#include "sys/parallel.h"
 
 namespace hlid::cli {
 namespace {
@@ -75,7 +75,7 @@ std::vector<Row> look(LabSession& session, std::stop_token stop) {
     return rows;
   }
   const auto api = session.session(stop);
-  drive::in_parallel(rows.size(), kConnections, [&](std::size_t i) {
+  sys::in_parallel(rows.size(), kConnections, [&](std::size_t i) {
     rows[i] = row_of(api, session.lab(), machines[i], there, unfinished);
   });
   return rows;

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -22,7 +23,8 @@ struct Site {
   /// What it does right now, for the live line: "importing images".
   std::function<void(const std::string&)> phase = [](const std::string&) {};
   std::stop_token stop = {};
-  double patience = 1.0;  ///< deadlines times this: larger where guests are emulated
+  double patience = 1.0;    ///< deadlines times this: larger where guests are emulated
+  std::size_t at_once = 8;  ///< machines that are asked at the same time
 
   const model::Cluster& wanted() const { return *lab.cluster; }
   /// Throws Error(not_found) for a name that the file does not have.

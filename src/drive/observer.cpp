@@ -4,13 +4,13 @@
 #include <functional>
 
 #include "drive/machine_config.h"
-#include "drive/parallel.h"
 #include "pve/cluster.h"
 #include "pve/network.h"
 #include "pve/nodes.h"
 #include "pve/storage.h"
 #include "pve/version.h"
 #include "pve/vms.h"
+#include "sys/parallel.h"
 #include "wire/api_error.h"
 
 namespace hlid::drive {
@@ -85,7 +85,7 @@ model::Observed PveObserver::observe(std::stop_token stop) {
   const std::vector<std::function<void()>> first{[&] { version = pve::version(session); },
                                                  [&] { nodes = pve::nodes(session); },
                                                  [&] { guests = pve::resources(session, "vm"); }};
-  in_parallel(first.size(), kConnections, [&](std::size_t i) { first[i](); });
+  sys::in_parallel(first.size(), kConnections, [&](std::size_t i) { first[i](); });
   there.version = version.version;
   there.embedded = version.embedded();
   for (const auto& node : nodes) there.nodes.push_back(read_node(node));
@@ -100,7 +100,7 @@ model::Observed PveObserver::observe(std::stop_token stop) {
   for (std::size_t i = 0; i < guests.size(); ++i)
     if (guests[i].type == "qemu" && concerns_us(there.machines[i]))
       rest.emplace_back([&, i] { complete(session, there.embedded, there.machines[i]); });
-  in_parallel(rest.size(), kConnections, [&](std::size_t i) { rest[i](); });
+  sys::in_parallel(rest.size(), kConnections, [&](std::size_t i) { rest[i](); });
 
   std::sort(there.machines.begin(), there.machines.end(),
             [](const auto& a, const auto& b) { return a.vmid < b.vmid; });

@@ -7,9 +7,9 @@
 #include "drive/embedded_node.h"
 #include "drive/host_facts.h"
 #include "drive/machine_config.h"
-#include "drive/parallel.h"
 #include "drive/ssh_command.h"
 #include "drive/user_key.h"
+#include "sys/parallel.h"
 #include "unit/drive/lab.h"
 
 namespace hlid::drive {
@@ -93,11 +93,11 @@ TEST(UserKey, IsMadeByItsName) {
 
 TEST(Parallel, DoesEachOnceAndTellsTheFirstFailure) {
   std::vector<std::atomic<int>> done(50);
-  in_parallel(50, 8, [&](std::size_t i) { ++done[i]; });
+  sys::in_parallel(50, 8, [&](std::size_t i) { ++done[i]; });
   for (const auto& count : done) EXPECT_EQ(count, 1);
   std::atomic<int> ran{0};
   const auto code = code_of([&] {
-    in_parallel(10, 4, [&](std::size_t i) {
+    sys::in_parallel(10, 4, [&](std::size_t i) {
       ++ran;
       if (i >= 3) throw Error(i == 3 ? Errc::conflict : Errc::failed, "no");
     });

@@ -1,4 +1,4 @@
-#include "drive/parallel.h"
+#include "sys/parallel.h"
 
 #include <algorithm>
 #include <atomic>
@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-namespace hlid::drive {
+namespace hlid::sys {
 
 void in_parallel(std::size_t count, std::size_t width, const std::function<void(std::size_t)>& work) {
   std::atomic<std::size_t> next{0};
@@ -29,4 +29,4 @@ void in_parallel(std::size_t count, std::size_t width, const std::function<void(
     if (failure) std::rethrow_exception(failure);
 }
 
-}  // namespace hlid::drive
+}  // namespace hlid::sys
