@@ -1,5 +1,7 @@
 #include "cli/lab_file.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "base/error.h"
@@ -19,12 +21,20 @@ std::optional<std::string> variable(const std::string& name) {
   return std::string(value);
 }
 
+/// ip(7), ip_unprivileged_port_start: root, or whoever has its capability, need not care.
+int first_port() {
+  if (::geteuid() == 0) return 0;
+  const auto text = sys::read_file_if_exists("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+  return text ? std::atoi(text->c_str()) : 1024;
+}
+
 spec::World world() {
   spec::World world;
   world.read_file = [](const std::string& path) { return sys::read_file_if_exists(path, 1U << 20); };
   world.variable = variable;
   world.home = variable("HOME").value_or("");
   world.keys_can_be_made = true;
+  world.first_port = first_port();
   return world;
 }
 

@@ -112,6 +112,16 @@ struct Backup {
   std::string storage;
 };
 
+/// A TCP port of this host that leads to machines of the lab. Only the embedded node does it: its machines'
+/// network is not the host's.
+struct Publish {
+  Ipv4 listen;                  ///< address of the host; 0.0.0.0: all of them
+  int port = 0;                 ///< there
+  std::string to;               ///< as the file says it: "vip", a group, a machine or an address
+  std::vector<Ipv4> addresses;  ///< what that is; of several, each connection gets one that answers
+  int target_port = 0;          ///< there
+};
+
 struct Homelab {
   std::string name;
   Proxmox proxmox;
@@ -121,6 +131,7 @@ struct Homelab {
   std::vector<Machine> machines;  ///< in the order of the file
   std::optional<Cluster> cluster;
   std::optional<Backup> backup;
+  std::vector<Publish> publish;  ///< in the order of the file
 };
 
 }  // namespace hlid::model

@@ -197,6 +197,7 @@ Draft build(const Section& top) {
   for (const auto& group : top.maps("machines")) Expansion(draft, top, group, index++).run();
   if (top.has("cluster")) lab.cluster = build_cluster(top.map("cluster"));
   if (top.has("backup")) lab.backup = build_backup(top.map("backup"));
+  for (const auto& item : top.maps("publish")) lab.publish.push_back(build_publish(item, draft));
   return draft;
 }
 

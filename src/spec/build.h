@@ -35,4 +35,7 @@ struct Draft {
 
 Draft build(const Section& top);
 
+/// One item of `publish`; without addresses when nothing of that name is there. Machines must be built.
+model::Publish build_publish(const Section& from, const Draft& draft);
+
 }  // namespace hlid::spec

@@ -106,6 +106,13 @@ std::vector<Field> later_fields() {
     {.path = "cluster.cni", .about = "Network of the pods.", .example = "canal", .choices = {"canal", "cilium", "calico", "flannel", "none"}, .default_text = "canal; flannel for k3s"},
     {.path = "cluster.max_unavailable", .kind = Kind::integer, .about = "How many workers may be down at once during an upgrade.", .example = "1", .fallback = "1", .least = 1, .most = 100},
 
+    {.path = "publish", .kind = Kind::list, .about = "TCP ports of this host that lead to the machines; the embedded node only, whose network is not the host's.", .example = "[{port: 6443, to: vip}]", .fallback = "[]", .most = 64},
+    {.path = "publish[]", .kind = Kind::map, .about = "One port."},
+    {.path = "publish[].port", .kind = Kind::integer, .about = "Port on this host.", .example = "8080", .required = true, .least = 1, .most = 65535},
+    {.path = "publish[].to", .about = "Where it leads: vip (the cluster's), a group (to whichever of its machines answer, in turn), a machine, or an address of the network.", .example = "worker", .required = true, .format = &kTarget},
+    {.path = "publish[].target_port", .kind = Kind::integer, .about = "Port on the machine.", .example = "80", .least = 1, .most = 65535, .default_text = "as `port`"},
+    {.path = "publish[].listen", .about = "Address of this host; 0.0.0.0 is all of them.", .example = "127.0.0.1", .fallback = "127.0.0.1", .format = &kIpv4},
+
     {.path = "backup", .kind = Kind::map, .about = "Scheduled backups of the machines."},
     {.path = "backup.schedule", .about = "Each day at this time.", .example = "\"02:00\"", .required = true, .format = &kSchedule},
     {.path = "backup.keep", .kind = Kind::map, .about = "How many are kept.", .example = "{daily: 7, weekly: 4}", .default_text = "all"},

@@ -283,6 +283,13 @@ std::optional<Fault> check_schedule(std::string_view text) {
   return is_no(text, "time of day", "\"HH:MM\" from \"00:00\" to \"23:59\"");
 }
 
+std::optional<Fault> check_target(std::string_view text) {
+  const bool numbers = text.find_first_not_of("0123456789.") == std::string_view::npos;
+  if (numbers && contains(text, ".")) return check_ipv4(text);
+  if (is_label(text)) return std::nullopt;
+  return is_no(text, "group, machine or address", "vip, worker, worker-1 or 10.10.10.111");
+}
+
 std::optional<Fault> accept(std::string_view text) {
   if (!trim(text).empty()) return std::nullopt;
   return Fault{"is empty", "give a value or leave the line out"};
@@ -327,6 +334,9 @@ const Format kPackage{"package", "a Debian package name", "^[a-z0-9][a-z0-9+.-]{
 const Format kUser{"user name", "not root", "^(?!root$)[a-z_][a-z0-9_-]{0,31}$", check_user};
 const Format kPublicKey{"public key", "file:PATH or a whole OpenSSH public key line",
                         "^(file:(/|~/|\\./)|ssh-|ecdsa-|sk-)", check_key_entry};
+const Format kTarget{"name or address", "vip, a group, a machine, or an address of the network",
+                     "^(" HLID_LABEL "|((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.(?=.)|$)){4})$",
+                     check_target};
 const Format kTag{"tag", "a-z, 0-9, '_', then also '-', '+', '.'; not 'hlid' or the lab's name",
                   "^(?!hlid$)[a-z0-9_][a-z0-9_+.-]{0,63}$", check_tag};
 const Format kVersion{"release", "v1.34.1+rke2r1 or v1.34.1+k3s1",

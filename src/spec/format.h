@@ -41,6 +41,7 @@ extern const Format kPackage;
 extern const Format kUser;
 extern const Format kPublicKey;
 extern const Format kTag;
+extern const Format kTarget;  ///< a group, a machine or an address
 extern const Format kVersion;
 extern const Format kChannel;
 extern const Format kSchedule;

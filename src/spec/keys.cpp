@@ -93,6 +93,19 @@ void resolve_console_password(const Section& access, const World& world, Result&
   secret.text.clear();
 }
 
+void warn_of_ports(const Section& top, const World& world, Result& result) {
+  if (!result.homelab.proxmox.embedded()) return;
+  for (const auto& item : top.maps("publish")) {
+    const int port = item.integer("port");
+    if (port == 0 || port >= world.first_port) continue;
+    result.diagnostics.warning(item.at("port"),
+                               fmt::format("only root may listen on port {} of this host", port),
+                               fmt::format("take a port from {} on, or allow it, as root: sysctl -w "
+                                           "net.ipv4.ip_unprivileged_port_start={}",
+                                           world.first_port, port));
+  }
+}
+
 void resolve_paths(const World& world, model::Homelab& lab) {
   auto& image = lab.image.image_file;
   if (image.substr(0, 5) == "file:") image.erase(0, 5);

@@ -12,6 +12,9 @@ void resolve_keys(const Section& access, const World& world, Result& result);
 /// belongs to whoever wrote the file, and the machines work without.
 void resolve_console_password(const Section& access, const World& world, Result& result);
 
+/// Warns of published ports that this user may not listen on.
+void warn_of_ports(const Section& top, const World& world, Result& result);
+
 /// Replaces a leading "~/" in the paths that the lab keeps.
 void resolve_paths(const World& world, model::Homelab& lab);
 

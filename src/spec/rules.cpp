@@ -78,6 +78,7 @@ void check_rules(const Section& top, const Draft& draft, Diagnostics& diagnostic
   check_cluster(top, draft, diagnostics);
   check_release(top, diagnostics);
   check_backup(top, diagnostics);
+  check_publish_rules(top, draft, diagnostics);
 }
 
 }  // namespace hlid::spec

@@ -13,18 +13,6 @@ std::string range_of(const Cidr& network) {
                      to_string(Ipv4{network.broadcast().value - 1}));
 }
 
-/// nullopt when a host may have that address.
-std::optional<Fault> unfit(Ipv4 address, const Cidr& network) {
-  const auto hint = fmt::format("from {}", range_of(network));
-  if (!network.contains(address))
-    return Fault{fmt::format("{} is outside the network {}", to_string(address), to_string(network)), hint};
-  if (address == network.network())
-    return Fault{fmt::format("{} is the network's own address", to_string(address)), hint};
-  if (address == network.broadcast())
-    return Fault{fmt::format("{} is the broadcast address", to_string(address)), hint};
-  return std::nullopt;
-}
-
 void check_machine_addresses(const Draft& draft, Diagnostics& diagnostics) {
   std::set<Position> said;
   for (const auto& placed : draft.machines) {
@@ -92,6 +80,17 @@ void check_vmid_overlaps(const Section& top, const Draft& draft, Diagnostics& di
 }
 
 }  // namespace
+
+std::optional<Fault> unfit(Ipv4 address, const Cidr& network) {
+  const auto hint = fmt::format("from {}", range_of(network));
+  if (!network.contains(address))
+    return Fault{fmt::format("{} is outside the network {}", to_string(address), to_string(network)), hint};
+  if (address == network.network())
+    return Fault{fmt::format("{} is the network's own address", to_string(address)), hint};
+  if (address == network.broadcast())
+    return Fault{fmt::format("{} is the broadcast address", to_string(address)), hint};
+  return std::nullopt;
+}
 
 void check_network_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics) {
   const Section network = top.map("network");

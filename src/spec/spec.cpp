@@ -21,6 +21,7 @@ Result read(std::string_view text, const std::string& file, const World& world) 
   for (auto& placed : draft.machines) result.homelab.machines.push_back(std::move(placed.machine));
   resolve_keys(top.map("access"), world, result);
   resolve_console_password(top.map("access"), world, result);
+  warn_of_ports(top, world, result);
   resolve_paths(world, result.homelab);
   return result;
 }

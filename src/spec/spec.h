@@ -22,6 +22,8 @@ struct World {
   /// A missing ~/.ssh/id_*.pub is a warning and listed in `missing_keys`, because the caller makes such keys;
   /// else it is an error.
   bool keys_can_be_made = false;
+  /// The first TCP port that this user's programs may listen on; 0: any. A published port below is warned of.
+  int first_port = 0;
 };
 
 struct Result {

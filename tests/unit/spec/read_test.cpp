@@ -70,6 +70,54 @@ TEST(Read, TheReferenceMachines) {
   EXPECT_EQ(lab.machines[5].memory, gib(24)) << "the override of machine 3";
 }
 
+const std::string kPublishing = kHead +
+                                "machines:\n"
+                                "  - {group: master, role: server, count: 3}\n"
+                                "  - {group: worker, role: agent, count: 2, overrides: {2: {address: "
+                                "10.10.10.150}}}\n"
+                                "cluster: {vip: 10.10.10.100}\n"
+                                "publish:\n"
+                                "  - {port: 6443, to: vip}\n"
+                                "  - {port: 8080, to: worker, target_port: 80}\n"
+                                "  - {port: 2022, to: worker-2, target_port: 22, listen: 0.0.0.0}\n"
+                                "  - {port: 443, to: 10.10.10.200}\n";
+
+TEST(Read, PublishedPortsLeadToAddresses) {
+  const Result result = read_text(kPublishing);
+  ASSERT_TRUE(result.diagnostics.all().empty()) << result.diagnostics.render();
+  const auto& publish = result.homelab.publish;
+  ASSERT_EQ(publish.size(), 4U);
+  const auto addresses = [&](std::size_t i) {
+    std::string text;
+    for (const auto& address : publish[i].addresses) text += to_string(address) + " ";
+    return text;
+  };
+  EXPECT_EQ(to_string(publish[0].listen), "127.0.0.1");
+  EXPECT_EQ(publish[0].target_port, 6443);
+  EXPECT_EQ(addresses(0), "10.10.10.100 ");
+  EXPECT_EQ(publish[1].to, "worker");
+  EXPECT_EQ(publish[1].port, 8080);
+  EXPECT_EQ(publish[1].target_port, 80);
+  EXPECT_EQ(addresses(1), "10.10.10.111 10.10.10.150 ");
+  EXPECT_EQ(addresses(2), "10.10.10.150 ");
+  EXPECT_EQ(to_string(publish[2].listen), "0.0.0.0");
+  EXPECT_EQ(addresses(3), "10.10.10.200 ");
+}
+
+TEST(Read, PublishedPortsThatNeedRootAreWarnedOf) {
+  auto world = test::spec_world();
+  world.first_port = 1024;
+  const Result result = read_text(kPublishing, world);
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result.diagnostics.all().size(), 1U) << result.diagnostics.render();
+  EXPECT_EQ(result.diagnostics.all()[0].message, "only root may listen on port 443 of this host");
+  EXPECT_EQ(result.diagnostics.all()[0].hint,
+            "take a port from 1024 on, or allow it, as root: sysctl -w "
+            "net.ipv4.ip_unprivileged_port_start=443");
+  const auto on_a_server = "proxmox: {endpoint: \"https://asgard.lan\", token: env:CI_ODIN_PASSWORD}\n";
+  EXPECT_TRUE(read_text(kPublishing + on_a_server, world).diagnostics.all().empty());
+}
+
 TEST(Read, TheShortestFileHasGoodDefaults) {
   const Result result = read_example("minimal.yaml");
   ASSERT_TRUE(result.diagnostics.all().empty()) << result.diagnostics.render();
