@@ -5,6 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/write.hpp>
 
 #include <array>
 #include <atomic>
@@ -115,5 +116,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool close_after_ = false;
   std::optional<asio::steady_timer> delay_;
 };
+
+template <typename Next>
+void Connection::flush(Next next) {
+  const auto output = tls_->output();
+  if (output.empty()) return next();
+  asio::async_write(socket_, asio::buffer(output.data(), output.size()),
+                    [self = shared_from_this(), next = std::move(next)](boost::system::error_code code,
+                                                                        std::size_t) mutable {
+                      if (code) return self->close();
+                      self->tls_->output_sent();
+                      next();
+                    });
+}
 
 }  // namespace hlid::net

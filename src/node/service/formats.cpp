@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/text.h"
+#include "node/auth/roles.h"
 #include "node/service/schema.h"
 #include "wire/vm_keys.h"
 #include "wire/volume_id.h"
@@ -164,50 +165,8 @@ bool is_startup(std::string_view text) {
   return matches(text, "((order=)?\\d+)?(,?(up|down)=\\d+)*") && !text.empty();
 }
 
-bool is_privilege(std::string_view text) {  // the list of release 8.4 (pve-access-control, AccessControl.pm)
-  static const std::set<std::string, std::less<>> known = {"Datastore.Allocate",
-                                                           "Datastore.AllocateSpace",
-                                                           "Datastore.AllocateTemplate",
-                                                           "Datastore.Audit",
-                                                           "Group.Allocate",
-                                                           "Mapping.Audit",
-                                                           "Mapping.Modify",
-                                                           "Mapping.Use",
-                                                           "Permissions.Modify",
-                                                           "Pool.Allocate",
-                                                           "Pool.Audit",
-                                                           "Realm.Allocate",
-                                                           "Realm.AllocateUser",
-                                                           "SDN.Allocate",
-                                                           "SDN.Audit",
-                                                           "SDN.Use",
-                                                           "Sys.AccessNetwork",
-                                                           "Sys.Audit",
-                                                           "Sys.Console",
-                                                           "Sys.Incoming",
-                                                           "Sys.Modify",
-                                                           "Sys.PowerMgmt",
-                                                           "Sys.Syslog",
-                                                           "User.Modify",
-                                                           "VM.Allocate",
-                                                           "VM.Audit",
-                                                           "VM.Backup",
-                                                           "VM.Clone",
-                                                           "VM.Config.CDROM",
-                                                           "VM.Config.CPU",
-                                                           "VM.Config.Cloudinit",
-                                                           "VM.Config.Disk",
-                                                           "VM.Config.HWType",
-                                                           "VM.Config.Memory",
-                                                           "VM.Config.Network",
-                                                           "VM.Config.Options",
-                                                           "VM.Console",
-                                                           "VM.Migrate",
-                                                           "VM.Monitor",
-                                                           "VM.PowerMgmt",
-                                                           "VM.Snapshot",
-                                                           "VM.Snapshot.Rollback"};
-  return known.count(text) != 0;
+bool is_privilege(std::string_view text) {
+  return auth::privilege_number(text).has_value();
 }
 
 bool is_content_type(std::string_view text) {
