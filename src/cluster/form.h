@@ -28,26 +28,27 @@ Way decide_way(const std::vector<MachineFacts>& servers, const std::string& name
 /// datastore, or member lists that have nothing in common.
 void require_one_cluster(const std::vector<MachineFacts>& servers);
 
+/// What the verbs need of the installed release.
+struct Materials {
+  /// ReleaseSet::kube_vip_image. Empty although the lab has a vip: Error(precondition), unless the machine
+  /// has the manifest already.
+  std::string kube_vip_image;
+};
+
 /// The first server: probes ALL servers, then founds the cluster on `name`, resumes, or joins (when one
 /// exists after all), and waits until its Node is Ready. The release is installed already
 /// (Error(precondition) otherwise). Throws also what await_ready() throws.
-void form(const Site& site, const std::string& name);
+void form(const Site& site, const std::string& name, const Materials& materials = {});
 
 /// A further server, or an agent. Waits for a server that answers, takes the token from it (full form, so
 /// that the CA is pinned), forgets what the cluster knows of a former machine of this name (its etcd member
 /// only after it is sure to be dead), writes the configuration, starts, waits until the Node is Ready. A
 /// machine that is a working member already is left alone.
-void join(const Site& site, const std::string& name);
+void join(const Site& site, const std::string& name, const Materials& materials = {});
 
 /// After forming: once the VIP answers (or, without VIP, another server's address), writes `server:` into
 /// every machine's configuration, so that none can ever found a second cluster. Restarts nothing: who has a
 /// datastore ignores it. Throws Error(timeout) when the VIP does not answer within 180 s.
 void settle(const Site& site);
-
-/// Makes the cluster forget `node`: Node object, node-password secret and, for a server, the etcd member,
-/// asking through `through`, a server that answers. Waits until they are gone (ten times the usual second).
-/// Does nothing for what is gone already. The caller has made sure that the node is dead: its unit is
-/// stopped. Throws Error(timeout) naming what stays, Error(failed) with kubectl's words.
-void forget(const Site& site, Guest& through, const std::string& node);
 
 }  // namespace hlid::cluster
