@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -30,6 +31,13 @@ class FakePve : public net::HttpClient {
   std::set<std::string> storages{"local"};
   std::map<std::string, std::string> bridges;  ///< name → CIDR
   std::set<std::string> volumes;
+  std::map<std::string, std::int64_t> volume_sizes;  ///< of those that were uploaded
+  /// What the guests' agents do with guest-exec: its argv and standard input; any thread.
+  struct Executed {
+    int status = 0;
+    std::string output, error_output;
+  };
+  std::function<Executed(int vmid, const std::vector<std::string>& argv, const std::string& input)> exec;
   std::vector<std::string>
       calls;  ///< "POST /nodes/asgard/qemu/100/status/start", those that change something
   /// Called before each request; may answer in its place.
@@ -93,8 +101,7 @@ class FakePve : public net::HttpClient {
     }
     if (call.path.size() >= 3 && call.path[2] == "network") return network(call);
     if (call.is("POST", {"nodes", "*", "storage", "*", "upload"})) {
-      volumes.insert(call.path[3] + ":import/" + call.request->upload->file_name);
-      return task("imgcopy", "");
+      return uploaded(call);
     }
     if (call.is("GET", {"nodes", "*", "storage", "*", "content"})) return ok(volume_rows());
     if (call.path.size() > 5 && call.method == "DELETE" && call.path[4] == "content") {
@@ -108,6 +115,18 @@ class FakePve : public net::HttpClient {
     if (call.is("POST", {"nodes", "*", "qemu"})) return create(call);
     if (call.path.size() >= 4 && call.path[2] == "qemu") return guest_call(call);
     return {501, "Method not implemented", {}, ""};
+  }
+
+  net::HttpResponse uploaded(const Call& call) {
+    const auto& upload = *call.request->upload;
+    std::string content = "import";
+    for (const auto& [key, value] : upload.fields)
+      if (key == "content") content = value;
+    const auto id = fmt::format("{}:{}/{}", call.path[3], content, upload.file_name);
+    volumes.insert(id);
+    std::error_code none;
+    volume_sizes[id] = static_cast<std::int64_t>(std::filesystem::file_size(upload.file, none));
+    return task("imgcopy", "");
   }
 
   net::HttpResponse create(const Call& call) {
@@ -208,7 +227,39 @@ class FakePve : public net::HttpClient {
                      "' (mode: 'r'): No such file or directory");
       return ok({{"content", file->second}, {"bytes-read", file->second.size()}});
     }
+    if (verb == "exec" && exec) return executed(call, id);
+    if (verb == "exec-status" && results_.contains(call.form.at("pid")))
+      return ok(results_.at(call.form.at("pid")));
     return error("Agent error: not in this fake");
+  }
+
+  /// Bytes arrive as the characters of their numbers.
+  static std::string of_latin1(const std::string& bytes) {
+    std::string text;
+    for (const char c : bytes) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x80) {
+        text += c;
+      } else {
+        text += static_cast<char>(0xC0 | (byte >> 6));
+        text += static_cast<char>(0x80 | (byte & 0x3F));
+      }
+    }
+    return text;
+  }
+
+  net::HttpResponse executed(const Call& call, int id) {
+    std::vector<std::string> argv;
+    for (const auto& [key, value] : net::decode_form(call.request->body))
+      if (key == "command") argv.push_back(value);
+    const auto input = call.form.find("input-data");
+    const auto done = exec(id, argv, input == call.form.end() ? "" : input->second);
+    const auto pid = std::to_string(++pids_);
+    results_[pid] = {{"exited", 1},
+                     {"exitcode", done.status},
+                     {"out-data", of_latin1(done.output)},
+                     {"err-data", of_latin1(done.error_output)}};
+    return ok({{"pid", pids_}});
   }
 
   static json::object interface(const Guest& guest) {
@@ -263,12 +314,17 @@ class FakePve : public net::HttpClient {
   json::array volume_rows() const {
     json::array rows;
     for (const auto& id : volumes)
-      rows.push_back(json::object{{"volid", id}, {"content", "import"}, {"format", "qcow2"}});
+      rows.push_back(json::object{{"volid", id},
+                                  {"content", contains(id, ":iso/") ? "iso" : "import"},
+                                  {"format", contains(id, ":iso/") ? "iso" : "qcow2"},
+                                  {"size", volume_sizes.contains(id) ? volume_sizes.at(id) : 0}});
     return rows;
   }
 
   std::mutex mutex_;
   int tasks_ = 0;
+  int pids_ = 0;
+  std::map<std::string, json::object> results_;  ///< by pid
   std::map<std::string, std::string> endings_;
 };
 
