@@ -3,6 +3,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+#include <exception>
 #include <mutex>
 #include <vector>
 
@@ -41,6 +43,8 @@ struct Exchange {
   HttpResponse response = {};
   bool stranger = false;  ///< the server's certificate is not the pinned one
   bool too_large = false;
+  std::exception_ptr thrown = {};  ///< by on_body; an exception must not pass through libcurl
+  std::chrono::steady_clock::time_point moved = std::chrono::steady_clock::now();  ///< last byte that came
   char detail[CURL_ERROR_SIZE] = "";
 };
 
@@ -56,6 +60,7 @@ void take_status_line(HttpResponse& response, std::string_view line) {
 }
 
 std::size_t on_header(char* data, std::size_t, std::size_t size, void* to) {
+  static_cast<Exchange*>(to)->moved = std::chrono::steady_clock::now();
   auto& response = static_cast<Exchange*>(to)->response;
   std::string_view line(data, size);
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
@@ -67,8 +72,22 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* to) {
   return size;
 }
 
+/// To the one who asked; less than all of it tells libcurl to end the exchange.
+std::size_t pass_on(Exchange& exchange, std::string_view piece) {
+  try {
+    exchange.request.on_body(exchange.response, piece);
+    exchange.moved = std::chrono::steady_clock::now();  // a slow taker is not a slow server
+    return piece.size();
+  } catch (...) {
+    exchange.thrown = std::current_exception();
+    return 0;
+  }
+}
+
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* to) {
   auto& exchange = *static_cast<Exchange*>(to);
+  exchange.moved = std::chrono::steady_clock::now();
+  if (exchange.request.on_body && exchange.response.status / 100 == 2) return pass_on(exchange, {data, size});
   exchange.too_large = exchange.response.body.size() + size > kMaxAnswer;
   if (exchange.too_large) return 0;
   exchange.response.body.append(data, size);
@@ -133,6 +152,7 @@ void set_trust(CURL* easy, Exchange& exchange) {
 void set_times(CURL* easy, const HttpRequest& request) {
   const auto timeout = static_cast<long>(request.timeout.count());
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(timeout, 15'000L));
+  if (request.on_body) return;  // perform() watches the progress
   if (!request.upload) {
     set(easy, CURLOPT_TIMEOUT_MS, timeout);
   } else {
@@ -188,25 +208,32 @@ List set_headers(CURL* easy, const HttpRequest& request) {
   return list;
 }
 
+/// How long the exchange may wait for its next byte; at most a second, so that others are asked in between.
+std::chrono::milliseconds patience_left(const Exchange& exchange) {
+  constexpr std::chrono::milliseconds kAtOnce{1000};
+  if (!exchange.request.on_body) return kAtOnce;
+  const auto idle = std::chrono::steady_clock::now() - exchange.moved;
+  const auto left = exchange.request.timeout - std::chrono::duration_cast<std::chrono::milliseconds>(idle);
+  return std::clamp(left, std::chrono::milliseconds(0), kAtOnce);
+}
+
 /// Runs it to its end on this thread; a stop request wakes it at once.
-CURLcode perform(Channel& channel, const std::stop_token& stop) {
+CURLcode perform(Channel& channel, Exchange& exchange) {
   auto* multi = channel.multi.get();
+  exchange.moved = std::chrono::steady_clock::now();
   curl_multi_add_handle(multi, channel.easy.get());
-  const std::stop_callback wake(stop, [multi] { curl_multi_wakeup(multi); });
+  const std::stop_callback wake(exchange.stop, [multi] { curl_multi_wakeup(multi); });
   CURLcode result = CURLE_OK;
   for (int running = 1; running > 0;) {
-    if (stop.stop_requested()) {
-      result = CURLE_ABORTED_BY_CALLBACK;
-      break;
-    }
-    if (curl_multi_perform(multi, &running) != CURLM_OK) {
-      result = CURLE_FAILED_INIT;
-      break;
-    }
-    if (running > 0) curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
+    const auto left = patience_left(exchange);
+    if (exchange.stop.stop_requested()) result = CURLE_ABORTED_BY_CALLBACK;
+    if (left == std::chrono::milliseconds(0)) result = CURLE_OPERATION_TIMEDOUT;
+    if (result == CURLE_OK && curl_multi_perform(multi, &running) != CURLM_OK) result = CURLE_FAILED_INIT;
+    if (result != CURLE_OK) break;
+    if (running > 0) curl_multi_poll(multi, nullptr, 0, static_cast<int>(left.count()), nullptr);
   }
-  int left = 0;
-  while (const auto* message = curl_multi_info_read(multi, &left))
+  int messages = 0;
+  while (const auto* message = curl_multi_info_read(multi, &messages))
     if (message->msg == CURLMSG_DONE && result == CURLE_OK) result = message->data.result;
   curl_multi_remove_handle(multi, channel.easy.get());
   return result;
@@ -248,6 +275,9 @@ Error failure(CURLcode code, const Exchange& exchange) {
         .with_hint("compare its SHA-256 fingerprint with the one in the file");
   if (exchange.too_large)
     return {Errc::protocol, "the answer of '{}' is larger than {} MiB", server, kMaxAnswer >> 20};
+  if (code == CURLE_OPERATION_TIMEDOUT && exchange.request.on_body)
+    return {Errc::timeout, "nothing came from '{}' for {} s", server,
+            static_cast<double>(exchange.request.timeout.count()) / 1000};
   const std::string detail = exchange.detail[0] != '\0' ? exchange.detail : curl_easy_strerror(code);
   return {kind_of(code, exchange), "request to '{}' failed: {}", server, detail};
 }
@@ -300,7 +330,7 @@ CURLcode CurlHttpClient::State::attempt(Channel& channel, Exchange& exchange, bo
   const auto mime = request.upload ? set_upload(easy, *request.upload) : nullptr;
   if (!request.upload) set_method(easy, request);
   const auto headers = set_headers(easy, request);
-  const auto code = perform(channel, exchange.stop);
+  const auto code = perform(channel, exchange);
   curl_easy_reset(easy);  // nothing of this request may be pointed to any longer
   return code;
 }
@@ -322,6 +352,7 @@ HttpResponse CurlHttpClient::send(const HttpRequest& request, std::stop_token st
   const bool broke_off = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
   if (broke_off && may_repeat && exchange.response.status == 0)
     code = state_->attempt(*channel, exchange, true);
+  if (exchange.thrown) std::rethrow_exception(exchange.thrown);
   if (code != CURLE_OK) throw failure(code, exchange);
   if (exchange.response.status == 0)
     throw Error(Errc::protocol, "'{}' does not speak HTTP", server_of(request.url));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "net/http.h"
 
@@ -26,7 +27,11 @@ struct HttpRequest {
   Headers headers = {};
   std::string body = {};
   std::optional<Upload> upload = {};
-  std::chrono::milliseconds timeout{60'000};  ///< for the whole exchange; uploads: for no progress at all
+  /// Takes the body of a 2xx answer in pieces, as they come, in place of HttpResponse::body; the head is
+  /// whole by then. What it throws ends the exchange and leaves send().
+  std::function<void(const HttpResponse& head, std::string_view piece)> on_body = {};
+  /// For the whole exchange; with an upload or on_body: for no progress at all.
+  std::chrono::milliseconds timeout{60'000};
 };
 
 class HttpClient {

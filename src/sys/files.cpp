@@ -96,6 +96,13 @@ void write_durable(const fs::path& path, std::string_view content, mode_t mode) 
   sync_folder(folder_of(path));
 }
 
+void move_durable(const fs::path& from, const fs::path& to) {
+  const UniqueFd fd(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) throw system_error("cannot sync '" + from.string() + "'");
+  if (::rename(from.c_str(), to.c_str()) != 0) throw system_error("cannot replace '" + to.string() + "'");
+  sync_folder(folder_of(to));
+}
+
 void remove_durable(const fs::path& path) {
   if (::unlink(path.c_str()) != 0) {
     if (errno == ENOENT) return;

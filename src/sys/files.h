@@ -20,6 +20,8 @@ std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t
 /// Replaces `path` so that at every moment, kill -9 and power cut included, it holds the old or the new
 /// content: temporary file in the same folder, fsync, rename, fsync of the folder.
 void write_durable(const fs::path& path, std::string_view content, mode_t mode = 0644);
+/// Gives a finished file its name: fsync of the file, rename (both in one file system), fsync of the folder.
+void move_durable(const fs::path& from, const fs::path& to);
 /// Removes a file and fsyncs its folder; absent is fine.
 void remove_durable(const fs::path& path);
 /// Creates the folder and its parents; the last one with `mode`.

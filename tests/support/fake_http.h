@@ -2,6 +2,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -36,7 +37,12 @@ class FakeHttp : public net::HttpClient {
       }
     }
     if (!next) throw Error(Errc::failed, "the test expected no request {} {}", request.method, request.url);
-    return next(request);
+    auto response = next(request);
+    if (request.on_body && response.status / 100 == 2) {
+      const auto body = std::exchange(response.body, {});
+      if (!body.empty()) request.on_body(response, body);
+    }
+    return response;
   }
   std::vector<net::HttpRequest> requests() const {
     const std::lock_guard lock(mutex_);

@@ -30,6 +30,17 @@ TEST(Files, AFailedWriteKeepsTheOldContent) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator{}), 1);
 }
 
+TEST(Files, AFinishedFileTakesAnothersPlace) {
+  const TempFolder folder;
+  write_durable(folder.path() / "old", "old");
+  write_durable(folder.path() / "made", "new");
+  move_durable(folder.path() / "made", folder.path() / "old");
+  EXPECT_EQ(read_file(folder.path() / "old"), "new");
+  EXPECT_FALSE(fs::exists(folder.path() / "made"));
+  EXPECT_THROW(move_durable(folder.path() / "made", folder.path() / "old"), Error);
+  EXPECT_EQ(read_file(folder.path() / "old"), "new");
+}
+
 TEST(Files, AbsenceIsNotFoundOrNullopt) {
   const TempFolder folder;
   EXPECT_EQ(read_file_if_exists(folder.path() / "no"), std::nullopt);
