@@ -1,9 +1,11 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cluster/site.h"
+#include "cluster/traits.h"
 #include "model/observed_cluster.h"
 
 /// Looking at the machines and at the cluster. Nothing here changes anything, and nothing waits: a machine
@@ -15,6 +17,7 @@ struct MachineFacts {
   model::ObservedClusterMachine seen;
   bool exists = true;           ///< the hypervisor has it
   std::string why_unreachable;  ///< the agent's error when seen.reachable is false
+  bool enabled = false;         ///< its unit starts with the machine
   bool has_password = false;    ///< /etc/rancher/node/password: it registered as a node once
   std::string etcd_name;        ///< <data>/server/db/etcd/name: "<node>-<8 hex>"
   bool leads = false;           ///< its etcd says it is the leader
@@ -52,5 +55,11 @@ std::vector<model::ObservedNodeObject> parse_nodes(std::string_view text);
 /// leader first; `except` is passed over. nullopt: none.
 std::optional<std::string> answering_server(const std::vector<MachineFacts>& servers,
                                             const std::string& except = {});
+
+/// The script's report → facts. `exists` and the like are the caller's. Throws Error(protocol).
+MachineFacts parse_probe(std::string_view report, const model::Machine& machine, const Traits& traits);
+/// The script and its positional arguments: for tests that run it without a machine.
+std::string_view probe_script();
+std::vector<std::string> probe_arguments(const model::Homelab& lab, const model::Machine& machine);
 
 }  // namespace hlid::cluster

@@ -42,6 +42,7 @@ struct ObservedClusterMachine {
   std::string machine;
   bool running = false;     ///< the hypervisor says so
   bool reachable = false;   ///< its agent answered the probe
+  bool addressed = false;   ///< one of its interfaces has the address of the file
   Role unit = Role::plain;  ///< whose unit is enabled or active; plain: none
   bool active = false;
   std::string unit_state;       ///< "active/running", "activating/auto-restart" …
@@ -56,6 +57,7 @@ struct ObservedClusterMachine {
   std::string ca_hash;        ///< SHA-256 of server-ca.crt: which cluster it belongs to
   std::string server_url;     ///< `server:` of its configuration
   std::optional<int> certificate_days;  ///< until the first certificate ends
+  long long clock_offset = 0;  ///< its clock less this host's, in seconds (coarse: the call takes time)
 };
 
 struct ObservedCluster {

@@ -1,0 +1,223 @@
+#include <algorithm>
+#include <set>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cluster/config.h"
+#include "cluster/probe.h"
+#include "model/node_marks.h"
+#include "net/certificate.h"
+
+namespace hlid::cluster {
+namespace {
+
+using model::ObservedEtcdMember;
+using model::ObservedNodeObject;
+
+std::string text_of(const json::object& object, std::string_view key) {
+  return get_string(object, key).value_or("");
+}
+
+/// nullptr for what is absent or of another kind.
+const json::object* object_in(const json::object& object, std::string_view key) {
+  const auto* found = object.if_contains(key);
+  return found == nullptr ? nullptr : found->if_object();
+}
+
+const json::array* array_in(const json::object& object, std::string_view key) {
+  const auto* found = object.if_contains(key);
+  return found == nullptr ? nullptr : found->if_array();
+}
+
+/// etcd's ids are unsigned 64 bit numbers, which JSON readers tell apart by size.
+std::string hexadecimal(const json::value& id) {
+  if (id.is_uint64()) return fmt::format("{:x}", id.get_uint64());
+  if (id.is_int64()) return fmt::format("{:x}", static_cast<std::uint64_t>(id.get_int64()));
+  throw Error(Errc::protocol, "an etcd member without an id in the member list");
+}
+
+ObservedEtcdMember parse_member(const json::object& entry) {
+  ObservedEtcdMember member;
+  const auto* id = entry.if_contains("ID");
+  member.id = hexadecimal(id == nullptr ? json::value() : *id);
+  member.name = text_of(entry, "name");  // empty until the member has started once
+  const auto dash = member.name.rfind('-');
+  member.node = dash == std::string::npos ? member.name : member.name.substr(0, dash);
+  if (const auto* urls = array_in(entry, "peerURLs"); urls != nullptr && !urls->empty())
+    if (const auto* url = urls->front().if_string()) member.peer_url = *url;
+  member.voting =
+      get_bool(entry, "isLearner").value_or(false) ? model::Voting::learner : model::Voting::voter;
+  return member;
+}
+
+std::map<std::string, std::string> parse_map(const json::object* object) {
+  std::map<std::string, std::string> map;
+  if (object == nullptr) return map;
+  for (const auto& [key, value] : *object)
+    if (const auto* text = value.if_string()) map[std::string(key)] = *text;
+  return map;
+}
+
+model::Taint parse_taint(const json::object& taint) {
+  const auto value = text_of(taint, "value");
+  return text_of(taint, "key") + (value.empty() ? "" : "=" + value) + ":" + text_of(taint, "effect");
+}
+
+void parse_conditions(const json::object& status, ObservedNodeObject& node) {
+  node.not_ready_because = "no Ready condition yet";
+  const auto* conditions = array_in(status, "conditions");
+  if (conditions == nullptr) return;
+  for (const auto& entry : *conditions) {
+    const auto* condition = entry.if_object();
+    if (condition == nullptr || text_of(*condition, "type") != "Ready") continue;
+    node.ready = text_of(*condition, "status") == "True";
+    node.not_ready_because =
+        node.ready ? "" : text_of(*condition, "reason") + ": " + text_of(*condition, "message");
+  }
+}
+
+ObservedNodeObject parse_node(const json::object& object) {
+  ObservedNodeObject node;
+  if (const auto* metadata = object_in(object, "metadata")) {
+    node.name = text_of(*metadata, "name");
+    node.labels = parse_map(object_in(*metadata, "labels"));
+  }
+  if (const auto* spec = object_in(object, "spec")) {
+    node.cordoned = get_bool(*spec, "unschedulable").value_or(false);
+    if (const auto* taints = array_in(*spec, "taints"))
+      for (const auto& taint : *taints)
+        if (const auto* one = taint.if_object()) node.taints.push_back(parse_taint(*one));
+  }
+  if (const auto* status = object_in(object, "status")) {
+    parse_conditions(*status, node);
+    if (const auto* info = object_in(*status, "nodeInfo")) node.version = text_of(*info, "kubeletVersion");
+  }
+  if (node.name.empty()) throw Error(Errc::protocol, "a Node without a name in kubectl's answer");
+  return node;
+}
+
+/// "unit rke2-server enabled active running 812", without the first word.
+void read_unit(const std::vector<std::string>& words, const Traits& traits, MachineFacts& facts) {
+  if (words.size() < 5) return;
+  const bool server = words[0] == traits.server_unit;
+  const std::string state = words[2] + "/" + words[3];
+  const bool enabled = words[1] == "enabled", live = words[2] != "inactive" && words[2] != "-";
+  if (!enabled && !live) return;
+  auto& seen = facts.seen;
+  if (seen.unit != model::Role::plain && seen.active) return;  // the other role's unit is the one that runs
+  seen.unit = server ? model::Role::server : model::Role::agent;
+  seen.active = words[2] == "active";
+  seen.unit_state = state;
+  facts.enabled = enabled;
+}
+
+/// "200 <base64>": the body of an answer with that status.
+std::optional<std::string> body_of(const std::string& answer) {
+  if (!answer.starts_with("200")) return std::nullopt;
+  return base64_decode(trim(std::string_view(answer).substr(3)));
+}
+
+void read_certificate(const std::string& encoded, model::ObservedClusterMachine& seen) {
+  try {
+    const int days = net::days_left(base64_decode(encoded));
+    seen.certificate_days = std::min(days, seen.certificate_days.value_or(days));
+  } catch (const Error&) {  // cut short by a power cut: the distribution makes it anew
+    seen.certificate_days = 0;
+  }
+}
+
+void read_line(const std::string& key, const std::string& value, const Traits& traits, MachineFacts& facts) {
+  auto& seen = facts.seen;
+  if (key == "boot") facts.boot_id = value;
+  if (key == "address") seen.addressed = true;
+  if (key == "vip") facts.holds_vip = true;
+  if (key == "unit") read_unit(split(value, ' '), traits, facts);
+  if (key == "installed") seen.installed = value;
+  if (key == "running") seen.running_version = value;
+  if (key == "datastore") seen.has_datastore = true;
+  if (key == "etcd-name") facts.etcd_name = value;
+  if (key == "ca") seen.ca_hash = value;
+  if (key == "password") facts.has_password = true;
+  if (key == "server-url") seen.server_url = value;
+  if (key == "applied") seen.config_hash = config_hash(base64_decode(value));
+  if (key == "certificate") read_certificate(value, seen);
+  if (key == "readyz") seen.supervisor = body_of(value).has_value();
+  if (key == "etcd_server_is_leader") facts.leads = contains(body_of(value).value_or(""), "is_leader 1");
+  if (key == "members")
+    if (const auto body = body_of(value)) facts.members = parse_members(*body);
+}
+
+}  // namespace
+
+MachineFacts parse_probe(std::string_view report, const model::Machine& machine, const Traits& traits) {
+  MachineFacts facts;
+  facts.seen.machine = machine.name;
+  facts.seen.running = facts.seen.reachable = true;
+  for (const auto& line : split(report, '\n')) {
+    const auto blank = line.find(' ');
+    if (blank == std::string::npos) continue;
+    const std::string key = line.substr(0, blank), value(trim(std::string_view(line).substr(blank)));
+    if (key == "clock")
+      facts.seen.clock_offset = std::stoll("0" + value);
+    else
+      read_line(key, value, traits, facts);
+  }
+  if (facts.boot_id.empty())
+    throw Error(Errc::protocol, "the report of '{}' about itself is cut short", machine.name);
+  return facts;
+}
+
+std::vector<ObservedEtcdMember> parse_members(std::string_view db_info) {
+  const auto answer = parse_json(db_info, "the member list");
+  const auto* root = answer.if_object();
+  const auto* list = root == nullptr ? nullptr : array_in(*root, "members");
+  if (list == nullptr) throw Error(Errc::protocol, "the member list has no members");
+  std::vector<ObservedEtcdMember> members;
+  for (const auto& entry : *list)
+    if (const auto* member = entry.if_object()) members.push_back(parse_member(*member));
+  return members;
+}
+
+std::vector<ObservedNodeObject> parse_nodes(std::string_view text) {
+  const auto answer = parse_json(text, "kubectl's answer");
+  const auto* root = answer.if_object();
+  if (root == nullptr) throw Error(Errc::protocol, "kubectl's answer is no list of Nodes");
+  if (text_of(*root, "kind") == "Node") return {parse_node(*root)};
+  const auto* items = array_in(*root, "items");
+  if (items == nullptr) throw Error(Errc::protocol, "kubectl's answer is no list of Nodes");
+  std::vector<ObservedNodeObject> nodes;
+  for (const auto& item : *items)
+    if (const auto* node = item.if_object()) nodes.push_back(parse_node(*node));
+  return nodes;
+}
+
+std::optional<std::string> answering_server(const std::vector<MachineFacts>& servers,
+                                            const std::string& except) {
+  const MachineFacts* best = nullptr;
+  for (const auto& facts : servers) {
+    if (facts.seen.machine == except || !facts.seen.supervisor || !facts.members) continue;
+    if (best == nullptr || (facts.leads && !best->leads)) best = &facts;
+  }
+  if (best == nullptr) return std::nullopt;
+  return best->seen.machine;
+}
+
+model::ObservedCluster merge(std::vector<MachineFacts> facts) {
+  model::ObservedCluster cluster;
+  const auto answering = answering_server(facts);
+  std::set<std::string> leaders;
+  for (const auto& one : facts)
+    if (one.leads) leaders.insert(one.etcd_name);
+  for (auto& one : facts) {
+    if (one.holds_vip) cluster.vip_holder = one.seen.machine;
+    if (answering == one.seen.machine) {
+      cluster.answered_by = one.seen.machine;
+      cluster.members = *one.members;
+    }
+    cluster.machines.push_back(std::move(one.seen));
+  }
+  for (auto& member : cluster.members) member.leader = leaders.count(member.name) > 0;
+  return cluster;
+}
+
+}  // namespace hlid::cluster
