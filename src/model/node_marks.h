@@ -49,4 +49,7 @@ MarkChange diff_marks(const Machine& wanted, const ObservedNodeObject& node);
 /// diff_marks.
 bool kubelet_may_set(const std::string& label_key);
 
+/// Labels that the kubelet or the distribution sets on every Node from what it is: role, host name, system.
+bool is_set_by_cluster(const std::string& label_key);
+
 }  // namespace hlid::model

@@ -63,6 +63,13 @@ model::Cluster build_cluster(const Section& from) {
   cluster.artifacts = from.text("artifacts");
   cluster.vip = parse_ipv4(from.text("vip"));
   cluster.cni = from.has("cni") ? from.text("cni") : cluster.distribution == "k3s" ? "flannel" : "canal";
+  cluster.ingress = from.text("ingress");
+  cluster.profile = from.text("profile");
+  cluster.pod_network = parse_cidr(from.text("pod_network")).value_or(cluster.pod_network);
+  cluster.service_network = parse_cidr(from.text("service_network")).value_or(cluster.service_network);
+  cluster.tls_san = from.texts("tls_san");
+  for (auto& entry : from.free_entries("options"))
+    cluster.options.emplace(entry.key, model::Option{std::move(entry.values), entry.list});
   cluster.max_unavailable = from.integer("max_unavailable");
   return cluster;
 }
@@ -135,6 +142,8 @@ class Expansion {
     machine.disk = from_.bytes("disk");
     machine.tags = from_.texts("tags");
     machine.start_at_boot = from_.flag("start_at_boot");
+    take_labels(from_, machine);
+    machine.taints = from_.texts("taints");
     machine.linked_clone = (from_.has("clone") ? from_.text("clone") : default_clone_) == "linked";
     machine.instant = from_.has("instant") ? from_.flag("instant") : default_instant_;
     placed.group = draft_.groups.size() - 1;
@@ -172,6 +181,12 @@ class Expansion {
     if (from.has("tags")) machine.tags = from.texts("tags");
     if (from.has("start_at_boot")) machine.start_at_boot = from.flag("start_at_boot");
     if (from.has("node")) machine.node = from.text("node"), placed.node_at = from.at("node");
+    take_labels(from, machine);
+    if (from.has("taints")) machine.taints = from.texts("taints");
+  }
+
+  static void take_labels(const Section& from, model::Machine& machine) {
+    for (auto& entry : from.free_entries("labels")) machine.labels[entry.key] = entry.text();
   }
 
   Draft& draft_;

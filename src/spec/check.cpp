@@ -17,11 +17,11 @@ std::string child_path(std::string_view path, std::string_view name) {
 }
 
 /// What to call a field in a message: its key; for an item of a list that of the list.
-std::string_view name_of(const Field& field) {
+std::string name_of(const Field& field, const std::string& free_key) {
   if (field.path == "machines[].overrides.*") return "overrides";
   auto name = last_name(field.path);
   if (name.size() > 2 && name.substr(name.size() - 2) == "[]") name.remove_suffix(2);
-  return name;
+  return name == "*" ? shortened(free_key) : std::string(name);
 }
 
 std::string_view kind_name(const Field& field) {
@@ -73,7 +73,7 @@ class Checker {
  private:
   void fail(const Node& node, const Field& field, std::string message, std::string hint) {
     checked_.wrong.emplace(&node, &field);
-    auto text = fmt::format("'{}': {}", name_of(field), message);
+    auto text = fmt::format("'{}': {}", name_of(field, free_key_), message);
     if (field.secret) {
       diagnostics_.secret_error(node.at, std::move(text), std::move(hint));
     } else {
@@ -112,7 +112,9 @@ class Checker {
   void check_entries(const Node& node, std::string_view path) {
     const Field* any = find_field(child_path(path, "*"));
     for (const auto& entry : node.entries) {
-      if (any != nullptr) {
+      if (any != nullptr && any->key != nullptr) {
+        check_free(entry, *any);
+      } else if (any != nullptr) {
         check_numbered(entry, *any);
       } else if (const Field* field = find_field(child_path(path, entry.key))) {
         check(*entry.value, *field);
@@ -122,6 +124,13 @@ class Checker {
     }
     for (const Field* field : children_of(path))
       if (field->required && node.find(last_name(field->path)) == nullptr) missing_key(node, *field);
+  }
+
+  void check_free(const Entry& entry, const Field& field) {
+    if (const auto fault = field.key->check(entry.key))
+      diagnostics_.error(entry.at, fault->message, fault->hint);
+    free_key_ = entry.key;
+    check(*entry.value, field);
   }
 
   void check_numbered(const Entry& entry, const Field& field) {
@@ -273,6 +282,7 @@ class Checker {
 
   Checked& checked_;
   Diagnostics& diagnostics_;
+  std::string free_key_;  ///< what "*" stands for at the moment
 };
 
 }  // namespace

@@ -26,6 +26,15 @@ Checked check_structure(NodePtr root, Diagnostics& diagnostics);
 std::optional<std::int64_t> as_integer(const Node& node);
 std::optional<bool> as_boolean(const Node& node);
 
+/// An entry of a map whose keys are the user's and whose values are no maps.
+struct FreeEntry {
+  std::string key;
+  Position at;  ///< of the key
+  std::vector<std::string> values;
+  bool list = false;  ///< written as a list
+  const std::string& text() const { return values.front(); }
+};
+
 /// One map of a checked tree, read by the names of the table; what is absent or wrong has its default.
 class Section {
  public:
@@ -50,7 +59,9 @@ class Section {
   Section map(std::string_view name) const;
   std::vector<Section> maps(std::string_view name) const;  ///< of a list of maps
   std::vector<std::pair<std::string, Section>> entries(
-      std::string_view name) const;  ///< of a map with free keys
+      std::string_view name) const;  ///< of a map with free keys, of maps
+  /// Of a map with free keys, of texts or lists; those that are right.
+  std::vector<FreeEntry> free_entries(std::string_view name) const;
 
  private:
   const Field& field(std::string_view name) const;

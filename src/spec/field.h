@@ -13,7 +13,8 @@ namespace hlid::spec {
 enum class Kind { map, list, text, integer, bytes, boolean };
 
 struct Field {
-  /// "machines[].overrides.*.cores": "[]" stands for each item of a list, "*" for each key of a map.
+  /// "machines[].overrides.*.cores": "[]" stands for each item of a list, "*" for each key of a map whose
+  /// keys are the user's.
   std::string_view path;
   Kind kind = Kind::text;
   std::string_view about;  ///< one sentence for people
@@ -26,6 +27,8 @@ struct Field {
   bool one_for_many = false;         ///< a list that may be written as its only item
   bool secret = false;
   std::string_view default_text = "";  ///< in words, when the default depends on other values
+  const Format* key = nullptr;  ///< of "*": how the keys must look; nullptr: they are machines' numbers
+  bool bare = false;            ///< a text that may be written as a number or true and false, too
 };
 
 const std::vector<Field>& fields();

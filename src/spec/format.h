@@ -45,6 +45,11 @@ extern const Format kTarget;  ///< a group, a machine or an address
 extern const Format kVersion;
 extern const Format kChannel;
 extern const Format kSchedule;
+extern const Format kServerName;  ///< DNS name or IPv4 address, for a certificate
+extern const Format kLabelKey;    ///< Kubernetes, "Labels and Selectors", "Syntax and character set"
+extern const Format kLabelValue;
+extern const Format kTaint;      ///< kubectl(1) taint: key[=value]:Effect
+extern const Format kOptionKey;  ///< a long command line flag without its dashes
 }  // namespace format
 
 /// A line of an authorized_keys file (OpenSSH, sshd(8)): type, base64 blob that repeats the type, comment.

@@ -80,11 +80,11 @@ std::string reference() {
       "`hlid schema`\n"
       "prints the same as a JSON Schema for editors. `[]` stands for each item of a list, `*` for a "
       "machine's number within\n"
-      "its group. Sizes are written `4GiB`, `512MiB` or `1TiB` (`K`, `M`, `G`, `T` mean the same powers of "
-      "two). A secret is\n"
-      "never written in the file, only where it is found: `env:NAME`, `file:PATH` or `cmd:COMMAND`. The "
-      "shortest file is\n"
-      "`examples/minimal.yaml`, the reference homelab `examples/valaskjalf.yaml`.\n\n"
+      "its group or a key of your own. Sizes are written `4GiB`, `512MiB` or `1TiB` (`K`, `M`, `G`, `T` mean "
+      "the same powers\n"
+      "of two). A secret is never written in the file, only where it is found: `env:NAME`, `file:PATH` or "
+      "`cmd:COMMAND`.\n"
+      "The shortest file is `examples/minimal.yaml`, the reference homelab `examples/valaskjalf.yaml`.\n\n"
       "| key | type | default | must be | what it is | example |\n|---|---|---|---|---|---|\n";
   for (const auto& field : fields())
     if (has_row(field)) out += row(field);

@@ -7,8 +7,6 @@
 namespace hlid::spec {
 namespace {
 
-using model::Role;
-
 void check_proxmox(const Section& top, const Draft& draft, Diagnostics& diagnostics) {
   const Section from = top.map("proxmox");
   const bool endpoint = from.has("endpoint");
@@ -28,40 +26,6 @@ void check_proxmox(const Section& top, const Draft& draft, Diagnostics& diagnost
                       "the embedded node is one; name one node, or the endpoint of a cluster");
 }
 
-void check_cluster(const Section& top, const Draft& draft, Diagnostics& diagnostics) {
-  int servers = 0;
-  const Group* last = nullptr;
-  const Group* agents = nullptr;
-  for (const auto& group : draft.groups) {
-    if (group.role == Role::agent) agents = &group;
-    if (group.role != Role::server) continue;
-    servers += group.count;
-    last = &group;
-  }
-  if (last != nullptr && servers % 2 == 0)
-    diagnostics.error(
-        last->count_at,
-        fmt::format("{} servers: an even number survives no more losses than {}", servers, servers - 1),
-        fmt::format("use {} or {}: etcd needs a majority", servers - 1, servers + 1));
-  if (servers == 0 && top.has("cluster"))
-    diagnostics.error(top.at("cluster"), "the cluster has no server", "give a group 'role: server'");
-  if (servers == 0 && agents != nullptr && !top.has("cluster"))
-    diagnostics.error(agents->at, "agents without a server",
-                      "give a group 'role: server', or leave the role out");
-}
-
-void check_release(const Section& top, Diagnostics& diagnostics) {
-  const Section cluster = top.map("cluster");
-  if (cluster.has("version") && cluster.has("channel"))
-    diagnostics.error(cluster.at("channel"), "both a version and a channel",
-                      "the version says all; remove the channel");
-  const auto version = cluster.text("version");
-  const auto distribution = cluster.text("distribution");
-  if (!version.empty() && !contains(version, "+" + distribution))
-    diagnostics.error(cluster.at("version"), fmt::format("'{}' is no release of {}", version, distribution),
-                      "distribution: rke2 has v1.34.1+rke2r1, k3s has v1.34.1+k3s1");
-}
-
 void check_backup(const Section& top, Diagnostics& diagnostics) {
   const Section backup = top.map("backup");
   if (backup.has("keep") && backup.map("keep").empty())
@@ -75,8 +39,7 @@ void check_rules(const Section& top, const Draft& draft, Diagnostics& diagnostic
   check_network_rules(top, draft, diagnostics);
   check_machine_rules(top, draft, diagnostics);
   check_overlaps(top, draft, diagnostics);
-  check_cluster(top, draft, diagnostics);
-  check_release(top, diagnostics);
+  check_cluster_rules(top, draft, diagnostics);
   check_backup(top, diagnostics);
   check_publish_rules(top, draft, diagnostics);
 }

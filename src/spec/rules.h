@@ -11,6 +11,8 @@ void check_rules(const Section& top, const Draft& draft, Diagnostics& diagnostic
 void check_network_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics);
 void check_machine_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics);
 void check_publish_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics);
+void check_cluster_rules(const Section& top, const Draft& draft, Diagnostics& diagnostics);
+void check_options(const Section& cluster, Diagnostics& diagnostics);
 void check_overlaps(const Section& top, const Draft& draft, Diagnostics& diagnostics);
 
 /// Wrong for a host of that network; nullopt when one may have the address.

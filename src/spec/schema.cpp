@@ -25,7 +25,8 @@ json::object map_schema(std::string_view path) {
   for (const Field* child : children_of(path)) {
     const auto name = last_name(child->path);
     if (name == "*") {
-      object["patternProperties"] = {{"^[1-9][0-9]*$", schema_of(*child)}};
+      const auto keys = child->key != nullptr ? child->key->pattern : std::string_view("^[1-9][0-9]*$");
+      object["patternProperties"] = {{keys, schema_of(*child)}};
       continue;
     }
     properties[name] = schema_of(*child);
@@ -48,6 +49,7 @@ json::object list_schema(const Field& field) {
 
 json::object text_schema(const Field& field) {
   json::object text{{"type", "string"}};
+  if (field.bare) text["type"] = json::array{"string", "integer", "boolean"};
   if (!field.choices.empty()) {
     json::array choices;
     for (const auto choice : field.choices) choices.emplace_back(json::string(choice));

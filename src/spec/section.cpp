@@ -103,4 +103,22 @@ std::vector<std::pair<std::string, Section>> Section::entries(std::string_view n
   return out;
 }
 
+std::vector<FreeEntry> Section::free_entries(std::string_view name) const {
+  std::vector<FreeEntry> out;
+  const Field& of = *find_field(std::string(field(name).path) + ".*");
+  const Field* item = find_field(std::string(of.path) + "[]");
+  const Node* node = value(name);
+  if (node == nullptr) return out;
+  for (const auto& entry : node->entries) {
+    FreeEntry free{entry.key, entry.at, {}, entry.value->kind == Node::Kind::list};
+    if (!good(entry.value.get(), of) || of.key->check(entry.key)) continue;
+    if (entry.value->kind == Node::Kind::scalar && (item == nullptr || good(entry.value.get(), *item)))
+      free.values.push_back(entry.value->text);
+    for (const auto& one : entry.value->items)
+      if (good(one.get(), *item)) free.values.push_back(one->text);
+    if (!free.values.empty()) out.push_back(std::move(free));
+  }
+  return out;
+}
+
 }  // namespace hlid::spec

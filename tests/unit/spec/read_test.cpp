@@ -176,6 +176,58 @@ TEST(Read, MachinesTakeTheNodesInTurn) {
   EXPECT_EQ(lab.machines[2].node, "a");
 }
 
+TEST(Marks, OfAGroupAndOfOneMachine) {
+  const Result result = read_text(kHead +
+                                  "machines:\n"
+                                  "  - group: m\n"
+                                  "    role: server\n"
+                                  "    count: 3\n"
+                                  "    labels: {tier: db, example.org/rack: 7, ssd: true}\n"
+                                  "    taints: [a=b:NoSchedule]\n"
+                                  "    overrides: {2: {labels: {tier: web, x: ''}, taints: []}}\n");
+  ASSERT_TRUE(result.diagnostics.all().empty()) << result.diagnostics.render();
+  using Labels = std::map<std::string, std::string>;
+  EXPECT_EQ(result.homelab.machines[0].labels,
+            (Labels{{"tier", "db"}, {"example.org/rack", "7"}, {"ssd", "true"}}));
+  EXPECT_EQ(result.homelab.machines[1].labels,
+            (Labels{{"tier", "web"}, {"example.org/rack", "7"}, {"ssd", "true"}, {"x", ""}}));
+  EXPECT_EQ(result.homelab.machines[0].taints, std::vector<std::string>{"a=b:NoSchedule"});
+  EXPECT_TRUE(result.homelab.machines[1].taints.empty());
+}
+
+TEST(Cluster, OptionsAreValuesOrLists) {
+  const Result result = read_text(kHead +
+                                  "machines: [{group: m, role: server}]\n"
+                                  "cluster:\n"
+                                  "  tls_san: [k8s.example.org, 192.0.2.1]\n"
+                                  "  pod_network: 172.20.0.0/16\n"
+                                  "  ingress: none\n"
+                                  "  profile: cis\n"
+                                  "  options: {kubelet-arg: [max-pods=200], selinux: true, "
+                                  "etcd-snapshot-retention: 9}\n");
+  ASSERT_TRUE(result.diagnostics.all().empty()) << result.diagnostics.render();
+  const auto& cluster = *result.homelab.cluster;
+  EXPECT_EQ(cluster.options,
+            (std::map<std::string, model::Option>{{"kubelet-arg", {{"max-pods=200"}, true}},
+                                                  {"selinux", {{"true"}, false}},
+                                                  {"etcd-snapshot-retention", {{"9"}, false}}}));
+  EXPECT_EQ(cluster.tls_san, (std::vector<std::string>{"k8s.example.org", "192.0.2.1"}));
+  EXPECT_EQ(to_string(cluster.pod_network), "172.20.0.0/16");
+  EXPECT_EQ(to_string(cluster.service_network), "10.43.0.0/16");
+  EXPECT_EQ(cluster.ingress, "none");
+  EXPECT_EQ(cluster.profile, "cis");
+}
+
+TEST(Cluster, OptionsThatHlidDoesNotKnowAreAWarning) {
+  const Result result = read_text(kHead +
+                                  "machines: [{group: m, role: server}]\n"
+                                  "cluster: {options: {kubelet-args: [max-pods=200]}}\n");
+  EXPECT_TRUE(result.ok());
+  ASSERT_EQ(result.diagnostics.all().size(), 1U);
+  EXPECT_EQ(result.diagnostics.all()[0].hint, "did you mean 'kubelet-arg'?");
+  EXPECT_EQ(result.homelab.cluster->options.count("kubelet-args"), 1U) << "it is passed on";
+}
+
 TEST(Keys, ThatHlidCanMakeAreAWarningAndListed) {
   World world = test::spec_world();
   world.home = "/home/thor";
