@@ -15,9 +15,11 @@
 namespace hlid::cluster {
 
 struct FetchProgress {
+  enum class Doing { fetching, checking } doing = Doing::fetching;
   std::string file;
-  std::int64_t done = 0;   ///< bytes of all files
-  std::int64_t total = 0;  ///< 0: not known yet
+  int number = 1, count = 1;  ///< which one of how many
+  std::int64_t done = 0;      ///< bytes of this file
+  std::int64_t total = 0;     ///< 0: not known yet
 };
 
 /// What getting a release needs. All of it outlives the call.
@@ -50,8 +52,9 @@ std::optional<ReleaseSet> find_release(const model::Cluster& wanted, const Versi
 /// kube-vip's image and no archive has it; interrupted.
 ///
 /// An artifacts folder holds the files of one release, or folders called as releases (v1.34.1+rke2r1/) that
-/// each do. Archives of the user's own (kube-vip.tar, .tar.gz, .tar.zst) may lie beside them or in the folder
-/// above; if the checksums do not have them, they are taken as they are.
+/// each do. Archives of images of the user's own (.tar, .tar.gz, .tar.zst) go along when they lie in images/
+/// in the folder, or in the folder itself and are called kube-vip*; the release's checksums need not have
+/// them.
 ReleaseSet resolve(const model::Cluster& wanted, const ReleaseAccess& access);
 ReleaseSet resolve(const model::Cluster& wanted, const Version& version, const ReleaseAccess& access);
 

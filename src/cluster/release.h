@@ -29,10 +29,11 @@ struct Part {
 /// and folders in it too. A name with two different digests throws Error(protocol).
 std::map<std::string, std::string> parse_checksums(std::string_view text);
 std::string checksum_file_name(const Traits& traits);  ///< "sha256sum-amd64.txt"
-/// What a cluster like this needs of a release: the program, the images of the core, of its CNI and of its
-/// ingress controller; kube-vip's when there is a VIP and the release has it. With `cni: canal` the combined
-/// archive and the split ones are both known.
-std::vector<Part> parts_of(const Traits& traits, const model::Cluster& cluster);
+/// What a cluster like this needs of a release, the program first, then the images of the core, of its CNI
+/// and of its ingress controller. One archive may be several parts: RKE2's combined one has core and canal.
+std::vector<Part> parts_of(const Traits& traits, const Version& version, const model::Cluster& cluster);
+/// The archive of the release that has kube-vip's image; nullopt: none (K3s).
+std::optional<Part> kube_vip_part(const Traits& traits);
 
 struct ReleaseFile {
   PartKind kind = PartKind::program;

@@ -60,7 +60,7 @@ class Part {
       : what_(what), fd_(::open(what.file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) {
     if (!fd_) throw system_error("cannot write '" + what.file.string() + "'");
     size_ = kept_ = ::lseek(fd_.get(), 0, SEEK_END);
-    if (kept_ > 0) etag_ = sys::read_file_if_exists(etag_file(), 4096).value_or("");
+    etag_ = sys::read_file_if_exists(etag_file(), 4096).value_or("");
   }
 
   std::int64_t size() const { return size_; }
@@ -85,7 +85,7 @@ class Part {
                   what_.file.filename().string(), to_human(Bytes{total - size_}), folder.string(),
                   to_human(Bytes{free}))
           .with_hint("make room there");
-    if (const auto etag = strong_etag(head); etag != etag_ || kept_ == 0) {
+    if (const auto etag = strong_etag(head); etag != etag_) {
       etag_ = etag;
       sys::write_durable(etag_file(), etag);
     }
