@@ -8,7 +8,7 @@
 
 namespace {
 
-const std::set<std::string> kRows{"plan", "memory", "api", "tasks", "clone", "template"};
+const std::set<std::string> kRows{"plan", "memory", "api", "tasks", "clone", "template", "instant"};
 
 int run(const std::set<std::string>& wanted) {
   using namespace hlid::bench;
@@ -19,6 +19,7 @@ int run(const std::set<std::string>& wanted) {
   if (wanted.contains("tasks")) task_rows(table);
   if (wanted.contains("clone")) clone_rows(table);
   if (wanted.contains("template")) template_rows(table);
+  if (wanted.contains("instant")) instant_rows(table);
   return table.all_within() ? 0 : 1;
 }
 
@@ -29,7 +30,7 @@ int main(int argc, char** argv) {
   std::set<std::string> wanted(argv + 1, argv + argc);
   for (const auto& row : wanted)
     if (!kRows.contains(row)) {
-      std::fprintf(stderr, "bench: no row '%s'; there are: api clone memory plan tasks template\n",
+      std::fprintf(stderr, "bench: no row '%s'; there are: api clone instant memory plan tasks template\n",
                    row.c_str());
       return 2;
     }

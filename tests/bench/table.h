@@ -38,5 +38,6 @@ void memory_and_api_rows(Table& table, bool memory, bool api);
 void task_rows(Table& table);
 void clone_rows(Table& table);
 void template_rows(Table& table);
+void instant_rows(Table& table);
 
 }  // namespace hlid::bench
