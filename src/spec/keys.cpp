@@ -89,7 +89,7 @@ void resolve_console_password(const Section& access, const World& world, Result&
   result.diagnostics.warning(
       access.at("console_password"),
       fmt::format("environment variable '{}' is not set: no console password is set", name),
-      "SSH with a key works all the same");
+      "SSH with a key works all the same; hlid explain console-password-unset");
   secret.text.clear();
 }
 
