@@ -36,21 +36,21 @@ struct Readiness {
 
 /// Pure: the ladder of one machine. `version`: what its kubelet shall be; empty: any.
 Readiness climb(const model::Machine& machine, const model::ObservedCluster& cluster,
-                const std::string& version);
+                const std::string& version, const Traits& traits);
 
 /// All machines of the file with a role, in its order, those with a broken rung with journal evidence.
 /// `observed` as observe(site) gave it. For `hlid status`.
 std::vector<Readiness> look(const Site& site, const model::ObservedCluster& observed);
 
-/// Where to read the journal on from, taken before a unit is (re)started: lines before it do not count.
+/// The moment before a unit is (re)started: what is older does not count.
 struct JournalCursor {
-  std::string text;  ///< empty: the machine's journal was empty
+  std::string text;        ///< of the journal; empty: it was empty
+  std::string invocation;  ///< of the process that a restart ends (systemd's InvocationID); empty: none
 };
 
 /// Enables the unit of the machine's role and starts it (or restarts it), without waiting for it: `systemctl
-/// start` would block without limit and fail at the first of several tries. Records the hash of the drop-in
-/// that the unit now reads (ObservedClusterMachine::config_hash). Safe to repeat. Throws Error(failed) with
-/// systemd's words, or what Guest throws.
+/// start` would block without limit and fail at the first of several tries. Safe to repeat. Throws
+/// Error(failed) with systemd's words, or what Guest throws.
 JournalCursor start_unit(const Site& site, Guest& guest, const model::Machine& machine);
 JournalCursor restart_unit(const Site& site, Guest& guest, const model::Machine& machine);
 

@@ -76,10 +76,10 @@ slim() {
 
 const std::string_view kShellUnits = R"sh(
 units() {
-  systemctl show "$@" -p Id -p UnitFileState -p ActiveState -p SubState -p MainPID 2>/dev/null | awk -F= '
+  systemctl show "$@" -p Id -p UnitFileState -p ActiveState -p SubState -p MainPID -p InvocationID 2>/dev/null | awk -F= '
     function tell() {
-      if (id) print "unit", id, file ? file : "-", active ? active : "-", state ? state : "-", pid ? pid : 0
-      id = file = active = state = pid = ""
+      if (id) print "unit", id, file ? file : "-", active ? active : "-", state ? state : "-", pid ? pid : 0, run ? run : "-"
+      id = file = active = state = pid = run = ""
     }
     /^$/ { tell() }
     $1 == "Id" { id = $2; sub(/\.service$/, "", id) }
@@ -87,6 +87,7 @@ units() {
     $1 == "ActiveState" { active = $2 }
     $1 == "SubState" { state = $2 }
     $1 == "MainPID" { pid = $2 }
+    $1 == "InvocationID" { run = $2 }
     END { tell() }
   '
 }
