@@ -11,7 +11,7 @@ namespace hlid::cluster {
 namespace {
 
 // $1 kubectl, $2 kubeconfig, $3 node, $4 label to set or "", $5 seconds to drain or "".
-constexpr std::string_view kPark = R"(# hlid:park
+constexpr std::string_view kPark = R"sh(# hlid:park
 kubectl() { "$program" --kubeconfig "$config" "$@"; }
 program=$1 config=$2
 if [ -n "$4" ]; then
@@ -20,16 +20,17 @@ fi
 kubectl --request-timeout=20s cordon "$3" || exit 3
 [ -n "$5" ] || exit 0
 kubectl drain "$3" --ignore-daemonsets --delete-emptydir-data --force --timeout="$5s" || exit 4
-)";
+)sh";
 
 // $1 kubectl, $2 kubeconfig, $3 node, $4 key of the label. The label goes last: an interruption in between
 // leaves it, and the next run uncordons again.
-constexpr std::string_view kUnpark = R"(# hlid:unpark
+constexpr std::string_view kUnpark = R"sh(# hlid:unpark
 program=$1 config=$2
 kubectl() { "$program" --kubeconfig "$config" --request-timeout=20s "$@"; }
-kubectl get node "$3" --show-labels --no-headers | grep -q "$4=" || exit 0
+seen=$(kubectl get node "$3" -o json) || exit 1
+case $seen in *"\"$4\""*) ;; *) exit 0 ;; esac
 kubectl uncordon "$3" && kubectl label node "$3" "$4-"
-)";
+)sh";
 
 /// The lines of kubectl that say why; all of it when none does.
 std::string reasons_in(const Ran& ran) {
@@ -61,7 +62,8 @@ void park(const Site& site, Guest& server, const model::ObservedNodeObject& node
   const auto& traits = traits_of(site.wanted().distribution);
   const bool ours = !node.cordoned || node.labels.count(kParkedLabel) > 0;
   site.phase(drain ? "moving pods away" : "closed to new pods");
-  const auto seconds = std::chrono::seconds(static_cast<long>(static_cast<double>(timeout.count()) * site.patience));
+  const auto seconds =
+      std::chrono::seconds(static_cast<long>(static_cast<double>(timeout.count()) * site.patience));
   const auto ran = server.run(
       kPark,
       {std::string(traits.kubectl), std::string(traits.kubeconfig), node.name,
@@ -69,23 +71,22 @@ void park(const Site& site, Guest& server, const model::ObservedNodeObject& node
       seconds + std::chrono::seconds(90));
   if (ran.ok()) return;
   if (ran.status == 4)
-    throw Error(Errc::timeout, "the pods of '{}' did not leave it within {} s: {}", node.name, seconds.count(),
-                reasons_in(ran))
+    throw Error(Errc::timeout, "the pods of '{}' did not leave it within {} s: {}", node.name,
+                seconds.count(), reasons_in(ran))
         .with_hint("let the disruption budget allow one pod less, or ask again without draining");
   throw Error(Errc::failed, "cannot cordon Node '{}': {}", node.name, reasons_in(ran));
 }
 
 void unpark(const Site& site, Guest& server, const std::string& node) {
   const auto& traits = traits_of(site.wanted().distribution);
-  const auto ran = server.run(
-      kUnpark, {std::string(traits.kubectl), std::string(traits.kubeconfig), node, kParkedLabel});
+  const auto ran =
+      server.run(kUnpark, {std::string(traits.kubectl), std::string(traits.kubeconfig), node, kParkedLabel});
   if (!ran.ok()) throw Error(Errc::failed, "cannot uncordon Node '{}': {}", node, reasons_in(ran));
 }
 
 bool has_refuge(const model::ObservedCluster& observed, const std::string& node) {
-  return std::any_of(observed.nodes.begin(), observed.nodes.end(), [&](const auto& other) {
-    return other.name != node && other.ready && !other.cordoned;
-  });
+  return std::any_of(observed.nodes.begin(), observed.nodes.end(),
+                     [&](const auto& other) { return other.name != node && other.ready && !other.cordoned; });
 }
 
 }  // namespace hlid::cluster

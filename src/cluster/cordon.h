@@ -9,8 +9,8 @@
 /// Emptying a Node before its machine is worked on, and letting pods in again.
 namespace hlid::cluster {
 
-/// Label of Nodes that this program cordoned, so that one that was cordoned by somebody else stays so, and a run
-/// that follows an interrupted one knows what to undo.
+/// Label of Nodes that this program cordoned, so that one that was cordoned by somebody else stays so, and a
+/// run that follows an interrupted one knows what to undo.
 inline constexpr const char* kParkedLabel = "hlid.dev/parked";
 
 /// A server that answers for the whole cluster, other than `except`. Throws Error(precondition): none.

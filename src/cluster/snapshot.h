@@ -13,6 +13,8 @@
 /// versions. A bundle is worth as much as the cluster's administrator: 0600.
 namespace hlid::cluster {
 
+inline constexpr const char* kBundleExtension = ".hlid-snapshot";
+
 struct Bundle {
   std::filesystem::path file;  ///< "<lab>-<UTC time>[-<label>].hlid-snapshot": a ustar archive
   std::string lab;

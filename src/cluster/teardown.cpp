@@ -10,7 +10,7 @@ namespace {
 
 // $1 server unit, $2 agent unit, $3 "for-good" or "", $4 killall script or "", $5 VIP or "".
 // A unit that does not exist is no failure; one that cannot be stopped is.
-constexpr std::string_view kStop = R"(# hlid:stop
+constexpr std::string_view kStop = R"sh(# hlid:stop
 for unit in "$1" "$2"; do
   [ "$(systemctl show -p LoadState --value "$unit")" = loaded ] || continue
   if [ "$3" = for-good ]; then systemctl disable "$unit" || exit 1; fi
@@ -19,13 +19,13 @@ done
 if [ -n "$4" ] && [ -x "$4" ]; then "$4" >/dev/null 2>&1; fi
 [ -n "$5" ] || exit 0
 ip -o -4 addr show | while read -r _ interface _ address _; do
-  [ "${address%/*}" = "$5" ] && ip addr del "$address" dev "$interface"
+  if [ "${address%/*}" = "$5" ]; then ip addr del "$address" dev "$interface"; fi
 done
 exit 0
-)";
+)sh";
 
 // $1, $2 uninstall scripts; then the paths that are left. Either script removes itself last.
-constexpr std::string_view kUninstall = R"(# hlid:uninstall
+constexpr std::string_view kUninstall = R"sh(# hlid:uninstall
 for script in "$1" "$2"; do
   [ -x "$script" ] || continue
   "$script" >/tmp/hlid-uninstall.log 2>&1 || { tail -n 5 /tmp/hlid-uninstall.log >&2; exit 1; }
@@ -34,7 +34,7 @@ shift 2
 for path; do rm -rf -- "$path"; done
 rm -f /tmp/hlid-uninstall.log
 systemctl daemon-reload
-)";
+)sh";
 
 void must(const Ran& ran, std::string_view doing, const Guest& guest) {
   if (ran.ok()) return;
@@ -46,11 +46,11 @@ void must(const Ran& ran, std::string_view doing, const Guest& guest) {
 void halt(const Site& site, Guest& guest, bool for_good, bool kill) {
   const auto& traits = traits_of(site.wanted().distribution);
   const auto& vip = site.wanted().vip;
-  const auto ran = guest.run(kStop,
-                             {std::string(traits.server_unit), std::string(traits.agent_unit),
-                              for_good ? "for-good" : "", kill ? std::string(traits.killall) : "",
-                              kill && vip ? vip->to_string() : ""},
-                             std::chrono::minutes(5));
+  const auto ran =
+      guest.run(kStop,
+                {std::string(traits.server_unit), std::string(traits.agent_unit), for_good ? "for-good" : "",
+                 kill ? std::string(traits.killall) : "", kill && vip ? to_string(*vip) : ""},
+                std::chrono::minutes(5));
   must(ran, kill ? "end all processes" : "stop the service", guest);
 }
 

@@ -2,12 +2,12 @@
 #include "cluster/guest.h"
 #include "cluster/site.h"
 
-/// Ending the distribution on one machine, whatever its role. Each is repeatable and does nothing where nothing
-/// is left to do; Error(failed) has the machine's own words.
+/// Ending the distribution on one machine, whatever its role. Each is repeatable and does nothing where
+/// nothing is left to do; Error(failed) has the machine's own words.
 namespace hlid::cluster {
 
-/// Stops the units; `for_good` also keeps them from starting at boot. RKE2's etcd, API server and pods live on
-/// (KillMode=process), K3s' etcd does not (traits.etcd_in_process).
+/// Stops the units; `for_good` also keeps them from starting at boot. RKE2's etcd, API server and pods live
+/// on (KillMode=process), K3s' etcd does not (traits.etcd_in_process).
 void stop_units(const Site& site, Guest& guest, bool for_good);
 
 /// Stops the units and ends every process of the distribution, etcd and pods too, and takes the VIP off the

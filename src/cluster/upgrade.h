@@ -27,6 +27,9 @@ struct UpgradeStep {
   std::vector<std::string> machines;  ///< one server; at most max_unavailable agents; snapshot: none
 };
 
+/// The kubelet's version of a Node, by what Kubernetes says; else of the process, else empty.
+std::string version_of(const model::ObservedCluster& observed, const std::string& machine);
+
 /// What is left to do, in order; empty: all runs `wanted`. The snapshot is there whenever a server is still
 /// to be upgraded. Servers: those that are down or half-way first, then the others, the leader last.
 std::vector<UpgradeStep> upgrade_order(const model::Homelab& lab, const model::ObservedCluster& observed,

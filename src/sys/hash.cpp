@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/error.h"
@@ -65,6 +66,23 @@ std::string digest_file(const std::filesystem::path& path, const std::string& al
     if (got == 0) return digest.hex();
     digest.add(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
   }
+}
+
+std::string sha256_part(const std::filesystem::path& path, std::int64_t offset, std::int64_t size) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw system_error("cannot open '" + path.string() + "'");
+  Digest digest(EVP_sha256());
+  std::string buffer(1U << 20, '\0');
+  while (size > 0) {
+    const auto wanted = std::min(buffer.size(), static_cast<std::size_t>(size));
+    const auto got = ::pread(fd.get(), buffer.data(), wanted, offset);
+    if (got < 0) throw system_error("cannot read '" + path.string() + "'");
+    if (got == 0) throw Error(Errc::io, "'{}' ends too early", path.string());
+    digest.add(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
+    offset += got;
+    size -= got;
+  }
+  return digest.hex();
 }
 
 }  // namespace hlid::sys

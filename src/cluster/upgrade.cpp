@@ -1,0 +1,181 @@
+#include "cluster/upgrade.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "cluster/cordon.h"
+#include "cluster/install.h"
+#include "cluster/kube_vip.h"
+#include "cluster/probe.h"
+#include "cluster/readiness.h"
+#include "cluster/snapshot.h"
+#include "cluster/version.h"
+#include "sys/parallel.h"
+
+namespace hlid::cluster {
+namespace {
+
+using model::ObservedCluster;
+using model::Role;
+
+const char* const kUpgradeLabel = "upgrade";
+
+/// No kubelet is newer than any API server.
+Verdict servers_are_ahead(const Site& site, const ObservedCluster& observed, const Version& wanted) {
+  Verdict verdict;
+  for (const auto* server : site.servers()) {
+    if (!observed.node(server->name)) continue;
+    const auto text = version_of(observed, server->name);
+    const auto version = Version::parse(text);
+    if (!version || !kubelet_fits(wanted, *version))
+      verdict.evidence.push_back(fmt::format("server '{}' runs {}", server->name, text));
+  }
+  if (!verdict.allowed()) verdict.fix = "the servers go first: hlid cluster upgrade";
+  return verdict;
+}
+
+/// Of the other agents no more may be away than leaves room for one.
+Verdict agents_have_room(const Site& site, const ObservedCluster& observed, const std::string& machine) {
+  Verdict verdict;
+  for (const auto* agent : site.agents()) {
+    if (agent->name == machine) continue;
+    const auto* node = observed.node(agent->name);
+    if (node && !node->ready) verdict.evidence.push_back(fmt::format("Node '{}' is not ready", agent->name));
+  }
+  if (static_cast<int>(verdict.evidence.size()) < std::max(1, site.wanted().max_unavailable)) return {};
+  verdict.fix = "mend it, or hlid replace it; cluster.max_unavailable says how many may be away at once";
+  return verdict;
+}
+
+void check_rules(const Site& site, const ObservedCluster& observed, const model::Machine& machine,
+                 const Version& wanted) {
+  require(may_upgrade(observed, wanted.text()), "upgrade", machine.name);
+  if (machine.role == Role::server) {
+    require(may(ServerChange::restart, machine.name, observed), "upgrade", machine.name);
+  } else {
+    require(servers_are_ahead(site, observed, wanted), "upgrade", machine.name);
+    require(agents_have_room(site, observed, machine.name), "upgrade", machine.name);
+  }
+}
+
+/// kubectl works on the server that is upgraded too, but is gone while it restarts: another one where there
+/// is.
+std::string server_to_ask(const ObservedCluster& observed, const std::string& machine) {
+  try {
+    return other_server(observed, machine);
+  } catch (const Error&) {
+    return machine;
+  }
+}
+
+bool runs(const ObservedCluster& observed, const std::string& machine, const std::string& wanted) {
+  const auto* seen = observed.machine(machine);
+  return seen && seen->active && seen->running_version == wanted;
+}
+
+void replace_release(const Site& site, Guest& guest, const model::Machine& machine,
+                     const ObservedCluster& observed, const ReleaseSet& release) {
+  Awaited awaited;
+  awaited.version = release.version.text();
+  if (!runs(observed, machine.name, awaited.version)) {
+    install(guest, release, {Replace::older, site.patience, site.phase});
+    site.phase("restarting");
+    awaited.since = restart_unit(site, guest, machine);
+  }
+  await_ready(site, machine.name, awaited);
+}
+
+/// The VIP's image came with the old release; once every server has the new one's, all get its manifest. Not
+/// earlier: servers with different manifests would undo each other's.
+void renew_vip(const Site& site, const ReleaseSet& release) {
+  if (!site.wanted().vip || release.kube_vip_image.empty()) return;
+  for (const auto* server : site.servers()) {
+    const auto guest = site.fleet.guest(server->name);
+    const auto interface = find_interface(*guest, server->address.address);
+    place_files(*guest, {kube_vip_file(site.lab, interface, release.kube_vip_image)});
+  }
+}
+
+bool all_servers_run(const Site& site, const ObservedCluster& observed, const std::string& wanted) {
+  const auto servers = site.servers();
+  return std::all_of(servers.begin(), servers.end(),
+                     [&](const auto* server) { return version_of(observed, server->name) == wanted; });
+}
+
+bool is_done(const ObservedCluster& observed, const std::string& machine, const std::string& wanted) {
+  const auto* node = observed.node(machine);
+  return node && node->ready && node->version == wanted && node->labels.count(kParkedLabel) == 0 &&
+         runs(observed, machine, wanted);
+}
+
+/// Taken in this upgrade already: before any server went to `wanted`, so the bundle is of an older version.
+bool has_snapshot(const Site& site, const ObservedCluster& observed, const std::filesystem::path& bundles,
+                  const std::string& wanted) {
+  const auto servers = site.servers();
+  const bool begun = std::any_of(servers.begin(), servers.end(), [&](const auto* server) {
+    return version_of(observed, server->name) == wanted;
+  });
+  if (!begun) return false;
+  const auto* seen = observed.machine(observed.answered_by);
+  const auto all = list_bundles(bundles);
+  return seen && std::any_of(all.begin(), all.end(), [&](const Bundle& bundle) {
+           return bundle.label == kUpgradeLabel && bundle.ca_hash == seen->ca_hash &&
+                  bundle.version != wanted;
+         });
+}
+
+void do_step(const Site& site, const UpgradeStep& step, const ReleaseSet& release,
+             const std::filesystem::path& bundles, const UpgradeOptions& options) {
+  if (step.kind == UpgradeStep::Kind::snapshot) {
+    if (has_snapshot(site, observe(site), bundles, release.version.text())) return;
+    SnapshotOptions wanted;
+    wanted.label = kUpgradeLabel;
+    take_snapshot(site, bundles, wanted);
+    return;
+  }
+  sys::in_parallel(step.machines.size(), step.machines.size(), [&](std::size_t i) {
+    with_context(fmt::format("upgrade '{}'", step.machines[i]),
+                 [&] { upgrade_member(site, step.machines[i], release, options); });
+  });
+}
+
+}  // namespace
+
+void upgrade_member(const Site& site, const std::string& name, const ReleaseSet& release,
+                    const UpgradeOptions& options) {
+  const auto& machine = site.machine(name);
+  const auto wanted = release.version.text();
+  const auto observed = observe(site);
+  if (is_done(observed, name, wanted)) return;
+  check_rules(site, observed, machine, release.version);
+
+  auto through = site.fleet.guest(server_to_ask(observed, name));
+  const auto* node = observed.node(name);
+  if (node && node->ready && !runs(observed, name, wanted))
+    park(site, *through, *node, options.drain && has_refuge(observed, name), options.drain_timeout);
+  const auto guest = site.fleet.guest(name);
+  replace_release(site, *guest, machine, observed, release);
+  // Before it is uncordoned: until then a run that follows an interrupted one comes here again.
+  if (machine.role == Role::server && all_servers_run(site, observe(site), wanted)) renew_vip(site, release);
+  unpark(site, *through, name);
+}
+
+Upgraded upgrade(const Site& site, const ReleaseSet& release, const std::filesystem::path& bundles,
+                 const UpgradeOptions& options) {
+  const auto wanted = release.version.text();
+  const auto observed = observe(site);
+  if (!observed.answers && site.servers().size() != 1)
+    require({{"no server of the cluster answers"}, "hlid status shows the first broken link of each server"},
+            "upgrade", site.lab.name);
+  require(may_upgrade(observed, wanted), "upgrade", site.lab.name);
+  for (const auto& step : upgrade_order(site.lab, observed, wanted)) {
+    for (const auto& machine : step.machines)
+      if (!options.go_on(machine)) return Upgraded::paused;
+    do_step(site, step, release, bundles, options);
+  }
+  return Upgraded::all;
+}
+
+}  // namespace hlid::cluster
