@@ -80,8 +80,27 @@ echo "bundle $work/bundle"
 
 constexpr std::string_view kBundleDone = "# hlid:snapshot-done\nrm -rf -- \"$1\"\n";
 
-/// A server that votes and is ready; rather not the leader, which has enough to do.
-std::string choose_server(const model::ObservedCluster& observed, const std::string& wanted) {
+std::string snapshot_folder(const model::Cluster& cluster) {
+  const auto option = cluster.options.find("etcd-snapshot-dir");
+  return option == cluster.options.end() || option->second.values.empty() ? ""
+                                                                          : option->second.values.front();
+}
+
+void check_label(const std::string& label) {
+  static const std::regex allowed("[a-z0-9-]{0,32}");
+  if (!std::regex_match(label, allowed))
+    throw Error(Errc::usage, "'{}' is no label: small letters, digits and '-', at most 32", label);
+}
+
+fs::path file_name(const Site& site, const SnapshotOptions& options) {
+  const std::time_t now = site.clock.unix_seconds();
+  return fmt::format("{}-{:%Y%m%d-%H%M%S}{}{}", site.lab.name, fmt::gmtime(now),
+                     options.label.empty() ? "" : "-" + options.label, kBundleExtension);
+}
+
+}  // namespace
+
+std::string snapshot_server(const model::ObservedCluster& observed, const std::string& wanted) {
   if (!observed.answers)
     throw Error(Errc::precondition, "no server of the cluster answers, so none can take a snapshot")
         .with_hint(
@@ -101,28 +120,15 @@ std::string choose_server(const model::ObservedCluster& observed, const std::str
       .with_hint("hlid status shows the first broken link of each server");
 }
 
-std::string snapshot_folder(const model::Cluster& cluster) {
-  const auto option = cluster.options.find("etcd-snapshot-dir");
-  return option == cluster.options.end() || option->second.values.empty() ? ""
-                                                                          : option->second.values.front();
-}
-
-void check_label(const std::string& label) {
-  static const std::regex allowed("[a-z0-9-]{0,32}");
-  if (!std::regex_match(label, allowed))
-    throw Error(Errc::usage, "'{}' is no label: small letters, digits and '-', at most 32", label);
-}
-
-/// Makes the archive on the machine; its path there.
 std::string make_bundle(const Site& site, Guest& guest, const SnapshotOptions& options) {
   const auto& traits = traits_of(site.wanted().distribution);
   const auto patience = std::chrono::seconds(static_cast<long>(600 * site.patience));
-  const auto ran =
-      guest.run(kBundle,
-                {std::string(traits.program), std::string(traits.data), kSnapshotBase,
-                 std::to_string(std::max(1, options.keep_on_machine)), site.lab.name, options.label,
-                 guest.name(), std::string(traits.name), snapshot_folder(site.wanted())},
-                patience);
+  const auto ran = guest.run(kBundle,
+                             {std::string(traits.program), std::string(traits.data), kSnapshotBase,
+                              std::to_string(std::max(1, options.keep_on_machine)), site.lab.name,
+                              options.label, guest.name(), std::string(traits.name),
+                              snapshot_folder(site.wanted()), fs::path(traits.config).parent_path().string()},
+                             patience);
   for (const auto& line : split(ran.output, '\n'))
     if (ran.ok() && line.starts_with("bundle ")) return line.substr(7);
   const std::string said(trim(ran.error_output));
@@ -133,25 +139,13 @@ std::string make_bundle(const Site& site, Guest& guest, const SnapshotOptions& o
               said.empty() ? "exit status " + std::to_string(ran.status) : said);
 }
 
-fs::path file_name(const Site& site, const SnapshotOptions& options) {
-  const std::time_t now = site.clock.unix_seconds();
-  return fmt::format("{}-{:%Y%m%d-%H%M%S}{}{}", site.lab.name, fmt::gmtime(now),
-                     options.label.empty() ? "" : "-" + options.label, kBundleExtension);
-}
-
-}  // namespace
-
-Bundle take_snapshot(const Site& site, const fs::path& folder, const SnapshotOptions& options) {
-  check_label(options.label);
-  const auto server = choose_server(observe(site), options.on);
-  const auto guest = site.fleet.guest(server);
+Bundle fetch_bundle(const Site& site, Guest& guest, const std::string& there, const fs::path& folder,
+                    const SnapshotOptions& options) {
   sys::make_folder(folder, 0700);
-  site.phase("taking a snapshot on " + server);
-  const auto there = make_bundle(site, *guest, options);
   const auto here = folder / file_name(site, options);
   const auto unfinished = fs::path(here).concat(".part");
   site.phase("fetching the snapshot");
-  guest->pull(there, unfinished);
+  guest.pull(there, unfinished);
   try {
     verify_bundle(read_bundle(unfinished));
   } catch (const Error&) {
@@ -159,8 +153,16 @@ Bundle take_snapshot(const Site& site, const fs::path& folder, const SnapshotOpt
     throw;
   }
   sys::move_durable(unfinished, here);
-  guest->run(kBundleDone, {fs::path(there).parent_path().string()});
+  guest.run(kBundleDone, {fs::path(there).parent_path().string()});
   return read_bundle(here);
+}
+
+Bundle take_snapshot(const Site& site, const fs::path& folder, const SnapshotOptions& options) {
+  check_label(options.label);
+  const auto server = snapshot_server(observe(site), options.on);
+  const auto guest = site.fleet.guest(server);
+  site.phase("taking a snapshot on " + server);
+  return fetch_bundle(site, *guest, make_bundle(site, *guest, options), folder, options);
 }
 
 }  // namespace hlid::cluster

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cluster/site.h"
+#include "model/observed_cluster.h"
 
 /// Bundles: one file each, outside the machines, with all that a cluster needs to live again: etcd's
 /// snapshot, the token without which it cannot be decrypted, certificates and keys, encryption configuration,
@@ -53,5 +54,14 @@ struct SnapshotOptions {
 /// and verified. Throws Error: precondition when no server can, failed with what the distribution said.
 Bundle take_snapshot(const Site& site, const std::filesystem::path& folder,
                      const SnapshotOptions& options = {});
+
+/// The parts of take_snapshot(). A server that votes and is ready, rather not the leader; throws
+/// Error(precondition).
+std::string snapshot_server(const model::ObservedCluster& observed, const std::string& wanted = {});
+/// Makes the bundle on a server; its path there.
+std::string make_bundle(const Site& site, Guest& server, const SnapshotOptions& options);
+/// Pulls it, verifies it, gives it its name in `folder` and removes it from the machine.
+Bundle fetch_bundle(const Site& site, Guest& server, const std::string& path,
+                    const std::filesystem::path& folder, const SnapshotOptions& options);
 
 }  // namespace hlid::cluster
