@@ -12,17 +12,17 @@ namespace {
 
 using std::chrono::seconds;
 
-// The Node goes first: while its kubelet's password is still known nobody else can take the name, and RKE2's
-// controller needs the Node's annotations to find the etcd member. Prints what still has the name: the member
-// list, as the supervisor gives it to loopback clients.
+// The password goes first: if this ends half-way, the Node is still there to tell the next run. RKE2's
+// controller finds the etcd member by the Node's annotations, so the member goes with it. Prints the member
+// list, as the supervisor gives it.
 constexpr std::string_view kErase = R"sh(
 kubectl=$1 kubeconfig=$2 data=$3 port=$4 node=$5
 lose() {
   words=$(kube "$@" 2>&1) && return
   case $words in *NotFound*) ;; *) printf '%s\n' "$words" >&2; exit 1 ;; esac
 }
-lose delete node "$node"
 lose -n kube-system delete secret "$node.node-password.$6"
+lose delete node "$node"
 web "$data/server/tls/server-ca.crt" "$data/server/token" members "https://127.0.0.1:$port/db/info"
 )sh";
 
