@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/ordinary_user.h"
@@ -107,21 +108,29 @@ int discover(const std::string& mac) {
   return std::printf("%u.%u.%u.%u\n", answer[16], answer[17], answer[18], answer[19]), 0;
 }
 
-/// echo ADDRESS PORT: one connection at a time, everything sent back.
-int echo(const char* ip, int port) {
+void send_back(int peer) {
+  std::vector<char> buffer(65536);
+  for (ssize_t got = 0; (got = ::read(peer, buffer.data(), buffer.size())) > 0;)
+    for (ssize_t done = 0, put = 0;
+         done < got && (put = ::write(peer, buffer.data() + done, static_cast<std::size_t>(got - done))) > 0;)
+      done += put;
+  ::close(peer);
+}
+
+/// echo ADDRESS PORT [GREETING]: says the greeting, then sends everything back.
+int echo(const char* ip, int port, const std::string& greeting) {
   const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
   const auto address = address_of(ip, port);
+  const int on = 1;
+  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener, 4) != 0)
+      ::listen(listener, 256) != 0)
     return 1;
+  ::signal(SIGPIPE, SIG_IGN);
   for (;;) {
     const int peer = ::accept(listener, nullptr, nullptr);
-    static char buffer[65536];
-    for (ssize_t got = 0; (got = ::read(peer, buffer, sizeof buffer)) > 0;)
-      for (ssize_t done = 0, put = 0;
-           done < got && (put = ::write(peer, buffer + done, static_cast<std::size_t>(got - done))) > 0;)
-        done += put;
-    ::close(peer);
+    if (peer < 0 || ::write(peer, greeting.data(), greeting.size()) < 0) continue;
+    std::thread(send_back, peer).detach();
   }
 }
 
@@ -134,7 +143,8 @@ int main(int argc, char** argv) {
   if (words.size() == 3 && words[0] == "resolve") return resolve(argv[2], words[2]);
   if (words.size() == 3 && words[0] == "fetch") return fetch(argv[2], std::atoi(argv[3]));
   if (words.size() == 2 && words[0] == "discover") return discover(words[1]);
-  if (words.size() == 3 && words[0] == "echo") return echo(argv[2], std::atoi(argv[3]));
+  if (words.size() >= 3 && words[0] == "echo")
+    return echo(argv[2], std::atoi(argv[3]), words.size() > 3 ? words[3] : "");
   if (!test::become_asked_user()) return std::perror("cannot become an ordinary user"), 77;
   ::signal(SIGPIPE, SIG_IGN);  // as the daemon does
   testing::InitGoogleTest(&argc, argv);

@@ -11,6 +11,8 @@
 #include "base/version.h"
 #include "node/daemon/arguments.h"
 #include "node/daemon/daemon.h"
+#include "node/forward/run_forwarder.h"
+#include "node/forward/socket_source.h"
 #include "node/network/holder.h"
 #include "node/network/inside.h"
 #include "node/network/realm_check.h"
@@ -80,6 +82,22 @@ int hold(const std::vector<std::string>& given) {
   return network::hold_realm(arguments.words().front());
 }
 
+/// realm-forward FOLDER FD
+int forward_ports(const std::vector<std::string>& given) {
+  const Arguments arguments(given, {});
+  arguments.expect_words(2, "realm-forward FOLDER FD");
+  forward::run_forwarder(arguments.words()[0], parse_number(arguments.words()[1], 3, 1 << 20, "descriptor"));
+  return 0;
+}
+
+/// realm-sockets FD
+int make_sockets(const std::vector<std::string>& given) {
+  const Arguments arguments(given, {});
+  arguments.expect_words(1, "realm-sockets FD");
+  forward::serve_sockets(parse_number(arguments.words()[0], 3, 1 << 20, "descriptor"));
+  return 0;
+}
+
 int run(const std::string& word, const std::vector<std::string>& rest) {
   if (word == "enter") return enter(rest);
   if (word == "dial") return dial(rest);
@@ -87,6 +105,8 @@ int run(const std::string& word, const std::vector<std::string>& rest) {
   if (word == "version") return std::printf("hlid-node %s\n", std::string(version()).c_str()), 0;
   if (word == "check") return check(rest);
   if (word == "realm-hold") return hold(rest);
+  if (word == "realm-forward") return forward_ports(rest);
+  if (word == "realm-sockets") return make_sockets(rest);
   std::fputs(kUsage, stderr);
   return 2;
 }

@@ -25,7 +25,7 @@ Error refusal(const Endpoint& endpoint) {
                                  "net.ipv4.ip_unprivileged_port_start={}",
                                  endpoint.port));
     case EADDRNOTAVAIL:
-      return Error(Errc::not_found, "this host has no address {}", address)
+      return Error(Errc::precondition, "this host has no address {}", address)
           .with_hint("listen on 127.0.0.1, on an address of the host, or on 0.0.0.0 for all of them");
     default:
       return system_error(fmt::format("cannot listen on {}", to_string(endpoint)));

@@ -7,7 +7,7 @@
 namespace hlid::node::forward {
 
 /// Throws Error with a hint: conflict (another program has the port), denied (only root may have it),
-/// not_found (the host has no such address), io.
+/// precondition (the host has no such address), io.
 sys::UniqueFd listen_on(const Endpoint& endpoint);
 
 /// Where a socket really listens: the port that port 0 became.

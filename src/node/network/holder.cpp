@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +35,10 @@ constexpr int kUplinkPatience = 5000;               ///< milliseconds
 constexpr std::string_view kReady = "ready";
 /// For port 53, and for DHCP's packets to machines without an address yet.
 const std::set<int> kDnsCapabilities{CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW};
+/// For ports below 1024 of the host.
+const std::set<int> kForwarderCapabilities{CAP_NET_BIND_SERVICE};
+/// Ourselves, also after an upgrade has replaced the file.
+constexpr const char* kOwnProgram = "/proc/self/exe";
 
 /// One supervised program: running, or due to be started again.
 struct Service {
@@ -70,6 +75,7 @@ class Holder {
   void take_over_or_make();
   void start_uplink();
   void start_dns();
+  void start_forwarder();
   void reload();
   void reap();
   void on_end(pid_t pid, int status);
@@ -84,6 +90,7 @@ class Holder {
   std::optional<sys::Namespaces> namespaces_;
   Service uplink_{"uplink"};
   Service dns_{"name service"};
+  Service forwarder_{"forwarder"};
   std::string dns_config_;  ///< what the running name service was started with
 };
 
@@ -120,7 +127,7 @@ void Holder::begin() {
 void Holder::take_over_or_make() {
   const auto earlier = read_realm_state(files_);
   if (earlier) {
-    for (const auto& left_over : {earlier->uplink, earlier->dns})
+    for (const auto& left_over : {earlier->uplink, earlier->dns, earlier->forwarder})
       if (left_over) end_process(*left_over);
     namespaces_ = find_namespaces(*earlier);
   }
@@ -161,8 +168,26 @@ void Holder::start_dns() {
                                {.inside = &*namespaces_, .capabilities = kDnsCapabilities}));
 }
 
+/// Two programs, one on each side, that end with each other.
+void Holder::start_forwarder() {
+  forwarder_.due.reset();
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw system_error("cannot make a socket pair");
+  const sys::UniqueFd outside(ends[0]);
+  const sys::UniqueFd inside(ends[1]);
+  start_child({kOwnProgram, "realm-sockets", std::to_string(inside.get())},
+              {.inside = &*namespaces_, .kept_fd = inside.get(), .capabilities = std::set<int>{}});
+  ChildOptions options{.kept_fd = outside.get()};
+  if (!state_.user_namespace) options.capabilities = kForwarderCapabilities;  // others have none to lose
+  forwarder_.has_started(start_child(
+      {kOwnProgram, "realm-forward", files_.folder.string(), std::to_string(outside.get())}, options));
+}
+
 /// Host entries are read again on SIGHUP; all else only at the start (dnsmasq(8), NOTES).
 void Holder::reload() {
+  const bool wants_forwarder = std::filesystem::exists(files_.forward().rules());
+  if (wants_forwarder && !forwarder_.process) start_forwarder();
   const auto config = sys::read_file_if_exists(files_.dnsmasq());
   if (!config) return;
   if (dns_.process && *config == dns_config_) {
@@ -174,7 +199,7 @@ void Holder::reload() {
 }
 
 void Holder::on_end(pid_t pid, int status) {
-  for (auto* service : {&uplink_, &dns_}) {
+  for (auto* service : {&uplink_, &dns_, &forwarder_}) {
     if (!service->process || service->process->pid != pid) continue;
     service->has_ended();
     log::warn("the realm's {} ended (wait status {}), starting it again", service->name, status);
@@ -195,16 +220,20 @@ void Holder::restart_due() {
   const auto now = Clock::now();
   if (uplink_.due && *uplink_.due <= now) start_uplink();
   if (dns_.due && *dns_.due <= now) start_dns();
+  if (forwarder_.due && *forwarder_.due <= now) start_forwarder();
 }
 
 std::optional<Clock::time_point> Holder::next_due() const {
-  if (uplink_.due && dns_.due) return std::min(*uplink_.due, *dns_.due);
-  return uplink_.due ? uplink_.due : dns_.due;
+  std::optional<Clock::time_point> next;
+  for (const auto* service : {&uplink_, &dns_, &forwarder_})
+    if (service->due) next = next ? std::min(*next, *service->due) : *service->due;
+  return next;
 }
 
 void Holder::write_state() {
   state_.uplink = uplink_.process;
   state_.dns = dns_.process;
+  state_.forwarder = forwarder_.process;
   write_realm_state(files_, state_);
 }
 
@@ -224,7 +253,7 @@ void Holder::serve() {
 }
 
 void Holder::end() {
-  for (const auto* service : {&dns_, &uplink_})
+  for (const auto* service : {&forwarder_, &dns_, &uplink_})
     if (service->process) end_process(*service->process);
   end_process(state_.anchor);
   sys::remove_durable(files_.state());

@@ -59,7 +59,7 @@ std::string remove_taps_of(Vmid vmid, const std::vector<Link>& present);
 std::string remove_taps_except(const std::set<Vmid>& kept, const std::vector<Link>& present);
 
 /// The packet rules: whatever leaves by the uplink does so under the realm's own address. Replaces earlier
-/// ones in one transaction. Ports published on the host will be `dnat` rules in the chain `published`.
+/// ones in one transaction.
 std::string nat_rules();
 
 /// A bridge's fixed hardware address. A bridge otherwise takes the lowest of its ports', so that the

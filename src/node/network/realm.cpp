@@ -12,8 +12,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "node/forward/control.h"
 #include "node/network/anchor.h"
 #include "node/network/traffic.h"
+#include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/namespaces.h"
 #include "sys/programs.h"
@@ -22,6 +24,7 @@ namespace hlid::node::network {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(20);
+constexpr auto kForwarderPatience = std::chrono::seconds(10);
 
 std::string required(std::string_view program) {
   if (auto path = sys::find_program(program)) return *path;
@@ -197,6 +200,46 @@ std::map<std::string, Traffic> Realm::traffic() {
       sys::read_file_if_exists(fmt::format("/proc/{}/net/dev", now->anchor.pid)).value_or(""));
 }
 
+/// A forwarder that is not there yet is started by the holder, who needs a moment.
+void Realm::publish(const std::vector<forward::Rule>& rules, bool strict) {
+  const auto now = up();
+  const auto files = files_.forward();
+  const bool known = std::filesystem::exists(files.rules());
+  if (!known && rules.empty()) return;
+  const json::object question{{"do", "set"}, {"rules", forward::to_json(rules)}, {"strict", strict}};
+  sys::SystemClock clock;
+  const auto until = clock.now() + kForwarderPatience;
+  bool asked_for = false;
+  for (;;) {
+    try {
+      forward::ask(files.socket(), question, kPatience);
+      return;
+    } catch (const Error& error) {
+      if (error.code() != Errc::not_found || !error.hint().empty())
+        throw;  // that of a missing address has one
+      if (clock.now() > until)
+        throw Error(Errc::failed, "ports cannot be published: the forwarder does not start")
+            .with_hint("see " + files_.log().string());
+    }
+    if (!asked_for) {
+      if (!known) sys::write_durable(files.rules(), "[]\n", 0600);
+      sys::send_signal(now.holder, SIGHUP);
+      asked_for = true;
+    }
+    clock.sleep(std::chrono::milliseconds(20));
+  }
+}
+
+std::vector<forward::PortStatus> Realm::published() {
+  try {
+    const auto answer = forward::ask(files_.forward().socket(), {{"do", "status"}}, std::chrono::seconds(2));
+    return forward::status_from_json(answer.at("ports"));
+  } catch (const Error& error) {
+    log::debug("no status of published ports: {}", error.what());
+    return {};
+  }
+}
+
 void Realm::destroy() {
   const std::scoped_lock lock(ensure_, hosts_);
   const auto now = state();
@@ -209,7 +252,7 @@ void Realm::destroy() {
   if (now) {
     sys::send_signal(now->holder, SIGTERM);
     sys::wait_gone(now->holder, kPatience);
-    for (const auto& left : {std::optional(now->anchor), now->uplink, now->dns})
+    for (const auto& left : {std::optional(now->anchor), now->uplink, now->dns, now->forwarder})
       if (left && sys::is_alive(*left)) sys::send_signal(*left, SIGKILL);  // only when the holder could not
   }
   std::filesystem::remove_all(files_.folder);

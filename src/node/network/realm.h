@@ -2,9 +2,9 @@
 // network stays as it is and no root is needed. It is kept by a process of its own (holder.h) and outlives
 // the daemon; this class is the daemon's hand on it.
 //
-// Publishing a port of a machine on the host is not here yet. Its place: a `dnat` rule in the chain
-// `published` of link_plan.h, and the uplink's forwarding into the realm (slirp4netns --api-socket, pasta
-// -t).
+// Ports are published by a forwarder (forward/run_forwarder.h) that the holder keeps running. It is none of
+// the uplink's business: those of slirp4netns and pasta are set at their start or one by one, know no more
+// than one machine behind a port, and end with the uplink.
 #pragma once
 
 #include <filesystem>
@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "node/forward/status.h"
 #include "node/network/interfaces.h"
 #include "node/network/network.h"
 #include "node/network/realm_state.h"
@@ -42,6 +43,13 @@ class Realm : public Network {
   void remove_taps(Vmid vmid) override;
   void set_hosts(const std::vector<Host>& hosts) override;
   std::map<std::string, Traffic> traffic() override;
+
+  /// Publishes these ports of the host and no others, also after a restart of the realm's own processes.
+  /// `strict`: a port that cannot be had is an error (its kind, text and hint are made to be shown), and then
+  /// nothing has changed; else it is tried again from time to time. Throws as ensure().
+  void publish(const std::vector<forward::Rule>& rules, bool strict);
+  /// How the published ports do; empty while the realm or its forwarder is down.
+  std::vector<forward::PortStatus> published();
 
   /// Removes the taps of machines that are not in `running`. For the node's start.
   void sweep(const std::set<Vmid>& running);

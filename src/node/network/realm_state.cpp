@@ -34,6 +34,7 @@ std::optional<RealmState> state_from(const json::object& object) {
                     .anchor = *anchor,
                     .uplink = process_from(object, "uplink"),
                     .dns = process_from(object, "dns"),
+                    .forwarder = process_from(object, "forwarder"),
                     .problem = get_string(object, "problem").value_or("")};
 }
 
@@ -64,6 +65,7 @@ void write_realm_state(const RealmFiles& files, const RealmState& state) {
                       {"anchor", to_json(state.anchor)}};
   if (state.uplink) object["uplink"] = to_json(*state.uplink);
   if (state.dns) object["dns"] = to_json(*state.dns);
+  if (state.forwarder) object["forwarder"] = to_json(*state.forwarder);
   if (!state.problem.empty()) object["problem"] = state.problem;
   sys::write_durable(files.state(), to_pretty_text(object), 0600);
 }

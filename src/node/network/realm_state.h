@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "node/forward/run_forwarder.h"
 #include "sys/process.h"
 
 namespace hlid::node::network {
@@ -20,6 +21,7 @@ struct RealmFiles {
   std::filesystem::path hosts() const { return folder / "hosts"; }
   std::filesystem::path dhcp_hosts() const { return folder / "dhcp-hosts"; }
   std::filesystem::path dnsmasq() const { return folder / "dnsmasq.conf"; }
+  forward::ForwardFiles forward() const { return {folder}; }
 };
 
 RealmFiles realm_files(const std::filesystem::path& node_folder);
@@ -33,7 +35,8 @@ struct RealmState {
   sys::ProcessId anchor;  ///< does nothing but live in the realm's namespaces
   std::optional<sys::ProcessId> uplink;
   std::optional<sys::ProcessId> dns;
-  std::string problem;  ///< what does not work at the moment, or ""
+  std::optional<sys::ProcessId> forwarder;  ///< once a port was published
+  std::string problem;                      ///< what does not work at the moment, or ""
 };
 
 /// nullopt when there is none, or when it is not readable as one (which is then the same).
