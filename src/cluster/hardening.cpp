@@ -37,36 +37,36 @@ apply() { # FILE NEEDED: writes each "key = value"; NEEDED=yes: a value that is 
     value=$(printf '%s' "$value" | sed 's/^[[:blank:]]*//; s/[[:blank:]]*$//')
     case $key in '' | '#'* | ';'*) continue ;; esac
     file=$root/proc/sys/$(printf '%s' "${key#-}" | tr . /)
-    [ -e "$file" ] && [ "$(cat "$file")" = "$value" ] && continue
-    if [ -e "$file" ];
-then printf '%s\n' "$value" > "$file";
-fi["$2" != yes] || ["$(cat " $file " 2>/dev/null)" = "$value"] ||
-    fail sysctl "$key is $(cat " $file
-                " 2>/dev/null || echo 'not known to the kernel'), must be $value" done < "$1"
+    there=$(cat "$file" 2>/dev/null || echo 'not known to the kernel')
+    [ "$there" != "$value" ] || continue
+    if [ -e "$file" ]; then
+      printf '%s\n' "$value" >"$file"
+      there=$(cat "$file")
+    fi
+    [ "$2" != yes ] || [ "$there" = "$value" ] || fail sysctl "$key is $there, must be $value"
+  done <"$1"
 }
-if command
-  - v modprobe > / dev / null; then
-  for module in overlay br_netfilter nf_conntrack;
-do modprobe - q "$module";
-done fi apply "$root/etc/sysctl.d/60-hlid-kubernetes.conf" no["$profile" = cis] || exit 0 [-f "$source"] ||
-    fail missing "$source" target = $root / etc / sysctl.d / 60 - rke2 - cis.conf if !cmp -
-                                    s
-                                    "$source"
-                                    "$target";
-then cp "$source"
-        "$target.hlid-new" &&
-        chmod 0644 "$target.hlid-new" && sync "$target.hlid-new" &&
-        mv - f
-            "$target.hlid-new"
-            "$target" ||
-    fail failed "cannot write $target" fi apply "$target" yes["$role" = server] ||
-    exit 0
-#NSS alone does not count : the distribution reads the two files itself
-        if !grep -
-        q '^etcd:' "$root/etc/group";
-then groupadd - r etcd || fail failed "cannot add the group etcd" fi if !grep - q '^etcd:' "$root/etc/passwd"; then
+if command -v modprobe >/dev/null; then
+  for module in overlay br_netfilter nf_conntrack; do modprobe -q "$module"; done
+fi
+apply "$root/etc/sysctl.d/60-hlid-kubernetes.conf" no
+[ "$profile" = cis ] || exit 0
+[ -f "$source" ] || fail missing "$source"
+target=$root/etc/sysctl.d/60-rke2-cis.conf
+if ! cmp -s "$source" "$target"; then
+  { cp "$source" "$target.hlid-new" && chmod 0644 "$target.hlid-new" && sync "$target.hlid-new" &&
+    mv -f "$target.hlid-new" "$target"; } || fail failed "cannot write $target"
+fi
+apply "$target" yes
+[ "$role" = server ] || exit 0
+# NSS alone does not count: the distribution reads the two files itself
+if ! grep -q '^etcd:' "$root/etc/group"; then
+  groupadd -r etcd || fail failed "cannot add the group etcd"
+fi
+if ! grep -q '^etcd:' "$root/etc/passwd"; then
   useradd -r -c 'etcd user' -s /sbin/nologin -M -g etcd etcd || fail failed "cannot add the user etcd"
 fi
+exit 0
 )sh";
 
 }  // namespace

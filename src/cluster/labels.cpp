@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kScript = R"sh(# hlid:marks
 set -eu
 kubectl=$1 node=$3 owned=$4
-export KUBECONFIG=$2
+KUBECONFIG=$2
+export KUBECONFIG
 shift 4
 k() { "$kubectl" --request-timeout=20s "$@" >/dev/null; }
 verb=label

@@ -37,32 +37,39 @@ struct HostFacts {
   std::string machine;
   std::string hostname, architecture, kernel;
   bool systemd = false, cgroup2 = false;
+  bool started = false;                   ///< the distribution ran here before: what it left is its own
   std::set<std::string> missing_modules;  ///< neither built in nor loadable
-  std::vector<ListeningPort> listening;
-  Bytes memory, swap;
+  std::vector<ListeningPort> listening;   ///< TCP
   int cores = 0;
-  Bytes free;           ///< on the file system of /var/lib/rancher
+  Bytes memory, swap;
+  Bytes free;  ///< on the file system of /var/lib/rancher
+  std::string mounted_on;
   bool noexec = false;  ///< that file system
   bool default_route = false;
   std::vector<std::string> name_servers;  ///< of /etc/resolv.conf
-  std::vector<std::string> leftovers;     ///< paths of an installation that hlid knows nothing of
-  std::vector<std::string> active_units;  ///< of those that are in the way: firewalld, nm-cloud-setup, …
-  std::optional<bool> clock_synchronized;
-  /// Its clock minus ours when it was asked; the error is at most `clock_error`.
+  std::vector<std::string>
+      upstream_name_servers;           ///< of systemd-resolved, which the distribution falls back to
+  std::vector<std::string> leftovers;  ///< paths of another Kubernetes
+  std::vector<std::string> active;     ///< of what is in the way: "firewalld", "ufw", "NetworkManager", …
+  std::optional<bool> clock_synchronized;  ///< nullopt: nothing says so either way
+  /// Its clock minus ours when it was asked, and how far off that may be.
   std::chrono::milliseconds clock_offset{0}, clock_error{0};
 };
 
 /// One call. Throws as Guest does; protocol when the report is cut short.
 HostFacts look_at_host(Guest& guest, sys::Clock& clock, const std::string& distribution);
-/// The script's report without the clock.
+/// The script's report. `machine` and the clock's offset are the caller's. Throws Error(protocol).
 HostFacts parse_host_report(std::string_view report);
+/// For tests that run it without a machine.
+std::string_view host_report_script();
 
-/// What is wrong with one machine that has not been started yet.
+/// What is wrong with one machine that shall start the distribution for the first time.
 std::vector<Problem> check_host(const HostFacts& facts, const model::Machine& machine,
                                 const model::Cluster& cluster);
 /// What is wrong between machines: host names that are not unique, clocks apart.
 std::vector<Problem> check_hosts_together(const std::vector<HostFacts>& all);
 
+bool has_fatal(const std::vector<Problem>& problems);
 /// Several problems as one text, fatal ones first: "valaskjalf-master-1: port 2379 is in use (…)\n  fix: …".
 std::string render(const std::vector<Problem>& problems);
 
