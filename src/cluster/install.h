@@ -42,10 +42,11 @@ Installed install(Guest& guest, const ReleaseSet& release, const InstallOptions&
 bool is_installed(Guest& guest, const ReleaseSet& release);
 
 /// The script with its positional arguments, as install() runs it: for tests that run it without a machine.
-/// `root` is put before every path ("" in a machine).
+/// `mode`: look or place. `may_replace`: the one other version that may give way. `root` is put before every
+/// path but the disc's ("" in a machine).
 std::string_view install_script();
 std::vector<std::string> install_arguments(const ReleaseSet& release, std::string_view mode,
-                                           std::string_view disc, Replace replace,
+                                           std::string_view disc = "", std::string_view may_replace = "",
                                            std::string_view root = "");
 
 }  // namespace hlid::cluster
