@@ -35,8 +35,8 @@ END
 }
 
 k3s_killall() {
+  echo '#!/bin/sh'
   cat <<'END'
-#!/bin/sh
 # Ends K3s with everything that runs in its pods.
 [ "$(id -u)" -eq 0 ] || { echo "$0 needs root" >&2; exit 1; }
 data=/var/lib/rancher/k3s
@@ -77,8 +77,8 @@ END
 }
 
 k3s_uninstall() {
+  echo '#!/bin/sh'
   cat <<'END'
-#!/bin/sh
 # Removes K3s and all its data from this machine.
 [ "$(id -u)" -eq 0 ] || { echo "$0 needs root" >&2; exit 1; }
 /usr/local/bin/k3s-killall.sh
