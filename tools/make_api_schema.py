@@ -40,7 +40,18 @@ EXTRA = {
     "POST /access/vncticket": {"authid": {"type": "string", "maxLength": 64}, "vncticket": {"type": "string"},
                                "privs": {"type": "string", "format": "pve-priv-list", "maxLength": 64},
                                "path": {"type": "string", "maxLength": 64}},
+    # Ours: no Proxmox VE has anything below hlid.
+    "GET /nodes/{node}/hlid": {"node": NODE}, "GET /nodes/{node}/hlid/publish": {"node": NODE},
+    "PUT /nodes/{node}/hlid/publish": {"node": NODE, "lab": {"type": "string", "optional": 1, "format": "dns-name", "maxLength": 63},
+                                       "ports": {"type": "array", "optional": 1,
+                                                 "items": {"type": "string", "format": "hlid-publish"}}},
     "GET /cluster/sdn/zones": {}, "GET /cluster/firewall/options": {}, "GET /cluster/backup": {},
+}
+
+EXTRA_FORMATS = {
+    "hlid-publish": {"listen": {"type": "string", "optional": 1, "format": "ipv4"},
+                     "port": {"type": "integer", "min": 1, "max": 65535},
+                     "to": {"type": "string", "format": "hlid-endpoint-list"}},
 }
 
 
@@ -104,6 +115,7 @@ def main():
     for name, f in facts["formats_named"].items():
         if isinstance(next(iter(f.values())), dict) and name != "pve-tfa-config":
             formats[name] = props(f)
+    formats.update(EXTRA_FORMATS)
     used = re.findall(r'"format": ?"@?([\w-]+)"', json.dumps([verbs, facts["param_sets"]]))
     formats = {name: f for name, f in formats.items() if name in used or name in ("ide",)}
     sets = {name: props(facts["param_sets"][name]) for name in sorted({v["from"] for v in verbs.values() if "from" in v})}

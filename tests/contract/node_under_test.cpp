@@ -4,6 +4,7 @@
 #include "net/http_server.h"
 #include "node/auth/authenticator.h"
 #include "node/config/config_store.h"
+#include "node/forward/status.h"
 #include "node/http/api_handler.h"
 #include "node/network/interfaces.h"
 #include "node/network/network.h"
@@ -81,7 +82,9 @@ struct NodeUnderTest::Parts {
                            .authenticator = authenticator,
                            .processes = processes,
                            .clock = clock,
-                           .apply_network = [](const node::network::NetworkConfig&) {}}};
+                           .apply_network = [](const node::network::NetworkConfig&) {},
+                           .publish = [](const std::vector<node::forward::Rule>&) {},
+                           .published = [] { return std::vector<node::forward::PortStatus>{}; }}};
   node::http::ApiHandler handler{
       {.upload_folder = home / "run/upload", .stranger_delay = std::chrono::milliseconds(20)},
       service,

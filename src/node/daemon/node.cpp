@@ -13,6 +13,7 @@
 #include "node/http/api_handler.h"
 #include "node/network/realm.h"
 #include "node/qemu/host_facts.h"
+#include "node/service/publish_store.h"
 #include "node/service/service.h"
 #include "node/storage/storages.h"
 #include "node/task/tasks.h"
@@ -50,6 +51,7 @@ struct Node::Parts {
   ~Parts();
 
   bool bring_up_network();
+  void publish_ports();
   void end_tasks();
 
   NodeFolder folder;
@@ -110,7 +112,9 @@ Node::Parts::Parts(const DaemonOptions& options, const NodeFolder& where)
                .authenticator = authenticator,
                .processes = processes,
                .clock = clock,
-               .apply_network = [this](const network::NetworkConfig& config) { realm.apply(config); }}),
+               .apply_network = [this](const network::NetworkConfig& config) { realm.apply(config); },
+               .publish = [this](const std::vector<forward::Rule>& rules) { realm.publish(rules, true); },
+               .published = [this] { return realm.published(); }}),
       handler({.upload_folder = fresh_folder(folder.run() / "upload")}, service, authenticator, clock) {
   if (!facts.kvm) log::info("machines are emulated: {}", facts.kvm_reason);
   machines.adopt();
@@ -121,6 +125,15 @@ Node::Parts::Parts(const DaemonOptions& options, const NodeFolder& where)
   if (node_boots) machines.start_all_task({}, {});
 }
 
+/// A port that another program has by now must not keep the machines from their network.
+void Node::Parts::publish_ports() {
+  try {
+    realm.publish(service.parts().publish_store->rules(), false);
+  } catch (const Error& error) {
+    log::error("{}{}", error.what(), error.hint().empty() ? "" : "; fix: " + error.hint());
+  }
+}
+
 /// True when the network is new: then nothing of an earlier run lives, as after a power cut, and the machines
 /// that start with the node are to be started. A daemon that only replaces another leaves them as they are.
 bool Node::Parts::bring_up_network() {
@@ -129,6 +142,7 @@ bool Node::Parts::bring_up_network() {
     realm.apply(network_config(folder));
     const auto running = machines.running();
     realm.sweep({running.begin(), running.end()});
+    publish_ports();
     realm_watch = std::make_unique<RealmWatch>(realm);
     return !was_there;
   } catch (const Error& error) {

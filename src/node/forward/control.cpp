@@ -49,7 +49,7 @@ std::string read_line(int socket) {
   while (text.find('\n') == std::string::npos) {
     const auto got = ::recv(socket, piece.data(), piece.size(), 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN)) throw Error(Errc::timeout, "the forwarder does not answer");
+    if (got < 0 && errno == EAGAIN) throw Error(Errc::timeout, "the forwarder does not answer");
     if (got <= 0 || text.size() > kLongest) throw Error(Errc::protocol, "the forwarder gave no answer");
     text.append(piece.data(), static_cast<std::size_t>(got));
   }

@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "node/auth/roles.h"
+#include "node/forward/rule.h"
 #include "node/service/schema.h"
 #include "wire/vm_keys.h"
 #include "wire/volume_id.h"
@@ -261,6 +262,9 @@ const std::map<std::string_view, Format> kFormats = {
         return t.find('@') != std::string_view::npos && t.find_first_of(" <>") == std::string_view::npos;
       },
       "value does not look like a valid email address"}},
+    {"hlid-endpoint",
+     {[](std::string_view t) { return forward::parse_endpoint(t).has_value(); },
+      "'{}' is no address and port"}},
     {"pve-cpuset",
      {[](std::string_view t) { return matches(t, "\\d+(-\\d+)?(,\\d+(-\\d+)?)*"); },
       "value does not look like a valid CPU set"}},

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace hlid::sys {
 class Clock;
@@ -15,6 +16,10 @@ class Authenticator;
 class Permissions;
 class Users;
 }  // namespace hlid::node::auth
+namespace hlid::node::forward {
+struct PortStatus;
+struct Rule;
+}  // namespace hlid::node::forward
 namespace hlid::node::network {
 struct NetworkConfig;
 }
@@ -32,6 +37,7 @@ namespace hlid::node::service {
 
 class HostStatus;
 class NetworkStore;
+class PublishStore;
 class ResourceCache;
 
 /// All that is lent outlives the service.
@@ -51,10 +57,14 @@ struct Parts {
   sys::Clock& clock;
   /// Makes the bridges so; throws for what cannot be.
   std::function<void(const network::NetworkConfig&)> apply_network;
+  /// Publishes these ports and no others; throws, having changed nothing, for those that cannot be had.
+  std::function<void(const std::vector<forward::Rule>&)> publish;
+  std::function<std::vector<forward::PortStatus>()> published;
 
   // Made by the service.
   std::shared_ptr<HostStatus> host = {};
   std::shared_ptr<NetworkStore> network = {};
+  std::shared_ptr<PublishStore> publish_store = {};
   std::shared_ptr<ResourceCache> resources = {};
 };
 

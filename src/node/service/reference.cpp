@@ -58,7 +58,9 @@ std::string reference(const std::vector<Verb>& verbs, const Schemas& schemas) {
       "formats of\n"
       "Proxmox VE 8.4; some verbs look at further privileges when they see what is asked for (a machine's "
       "configuration\n"
-      "key by key, a volume's owner).\n\n"
+      "key by key, a volume's owner). What is below `/nodes/{node}/hlid` is our own: a Proxmox VE answers "
+      "501 "
+      "there.\n\n"
       "| verb | privilege | parameters |\n|---|---|---|\n";
   for (const Verb& verb : verbs) {
     const Schema* schema = schemas.find(verb.method, verb.path);

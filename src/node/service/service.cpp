@@ -6,6 +6,7 @@
 #include "node/auth/permissions.h"
 #include "node/service/host_status.h"
 #include "node/service/network_store.h"
+#include "node/service/publish_store.h"
 #include "node/service/resources.h"
 #include "wire/api_error.h"
 
@@ -51,6 +52,7 @@ void require_this_node(const Parts& parts, const Route& route) {
 Service::Service(Parts parts) : parts_(std::move(parts)), verbs_(all_verbs()), router_(verbs_) {
   parts_.host = std::make_shared<HostStatus>(parts_.clock, parts_.folder);
   parts_.network = std::make_shared<NetworkStore>(parts_.folder / "etc/interfaces");
+  parts_.publish_store = std::make_shared<PublishStore>(parts_.folder / "etc/publish.cfg");
   parts_.resources = std::make_shared<ResourceCache>();
 }
 

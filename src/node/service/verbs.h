@@ -16,6 +16,7 @@ std::vector<Verb> user_verbs();
 std::vector<Verb> pool_verbs();
 std::vector<Verb> node_verbs();
 std::vector<Verb> network_verbs();
+std::vector<Verb> publish_verbs();  // our own: ports of the host that lead to machines
 std::vector<Verb> resource_verbs();
 std::vector<Verb> task_verbs();
 std::vector<Verb> storage_verbs();  // storage.cfg
