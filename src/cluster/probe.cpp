@@ -26,6 +26,7 @@ MachineFacts ask(const Site& site, const model::Machine& machine, Guest& guest) 
       guest.run(probe_script(), probe_arguments(site.lab, machine), patient(site, std::chrono::seconds(60)));
   auto facts = parse_probe(ran.output, machine, traits_of(site.wanted().distribution));
   facts.seen.clock_offset -= site.clock.unix_seconds();
+  compare_config(site.lab, machine, facts);
   return facts;
 }
 

@@ -23,6 +23,8 @@ struct MachineFacts {
   bool leads = false;           ///< its etcd says it is the leader
   bool holds_vip = false;       ///< the VIP is on one of its interfaces
   std::string boot_id;          ///< changes with each boot
+  std::string drop_in;          ///< text of config_path(); empty: not there
+  std::string applied;          ///< text of applied_path(); empty: not there
   long long clock_offset = 0;   ///< its clock less this host's, in seconds (coarse: the call takes time)
   /// Its own supervisor's list (GET /db/info on loopback): only a server whose etcd has quorum gives one.
   std::optional<std::vector<model::ObservedEtcdMember>> members;
@@ -58,6 +60,8 @@ std::optional<std::string> answering_server(const std::vector<MachineFacts>& ser
 
 /// The script's report → facts. `exists` and the like are the caller's. Throws Error(protocol).
 MachineFacts parse_probe(std::string_view report, const model::Machine& machine, const Traits& traits);
+/// Holds the two texts against what the file says: sets seen.pending_config and seen.config_stale.
+void compare_config(const model::Homelab& lab, const model::Machine& machine, MachineFacts& facts);
 /// The script and its positional arguments: for tests that run it without a machine.
 std::string_view probe_script();
 std::vector<std::string> probe_arguments(const model::Homelab& lab, const model::Machine& machine);

@@ -81,6 +81,8 @@ ObservedNodeObject parse_node(const json::object& object) {
   if (const auto* metadata = object_in(object, "metadata")) {
     node.name = text_of(*metadata, "name");
     node.labels = parse_map(object_in(*metadata, "labels"));
+    if (const auto* annotations = object_in(*metadata, "annotations"))
+      node.owned = text_of(*annotations, model::kOwnedAnnotation);
   }
   if (const auto* spec = object_in(object, "spec")) {
     node.cordoned = get_bool(*spec, "unschedulable").value_or(false);
@@ -139,7 +141,11 @@ void read_line(const std::string& key, const std::string& value, const Traits& t
   if (key == "ca") seen.ca_hash = value;
   if (key == "password") facts.has_password = true;
   if (key == "server-url") seen.server_url = value;
-  if (key == "applied") seen.config_hash = config_hash(base64_decode(value));
+  if (key == "drop-in") facts.drop_in = base64_decode(value);
+  if (key == "applied") {
+    facts.applied = base64_decode(value);
+    seen.config_hash = config_hash(facts.applied);
+  }
   if (key == "certificate") read_certificate(value, seen);
   if (key == "readyz") seen.supervisor = body_of(value).has_value();
   if (key == "etcd_server_is_leader") facts.leads = contains(body_of(value).value_or(""), "is_leader 1");
@@ -165,6 +171,14 @@ MachineFacts parse_probe(std::string_view report, const model::Machine& machine,
   if (facts.boot_id.empty())
     throw Error(Errc::protocol, "the report of '{}' about itself is cut short", machine.name);
   return facts;
+}
+
+void compare_config(const model::Homelab& lab, const model::Machine& machine, MachineFacts& facts) {
+  auto& seen = facts.seen;
+  if (machine.role == model::Role::plain) return;
+  const auto wanted = render_config(lab, machine, Stage::settled);
+  if (seen.active) seen.pending_config = pending_keys(facts.applied, wanted);
+  seen.config_stale = !facts.drop_in.empty() && facts.drop_in != wanted;
 }
 
 std::vector<ObservedEtcdMember> parse_members(std::string_view db_info) {

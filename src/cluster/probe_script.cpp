@@ -40,6 +40,7 @@ done
 say server-url "$(cat "$config" "$config".d/*.yaml "$config".d/*.yml 2>/dev/null |
   sed -n 's/^server: *//p' | tail -n 1 | tr -d "\"'")"
 [ ! -f "$applied" ] || say applied "$(base64 -w0 <"$applied")"
+[ ! -f "$config.d/10-hlid.yaml" ] || say drop-in "$(base64 -w0 <"$config.d/10-hlid.yaml")"
 for file in server/tls/client-admin.crt server/tls/serving-kube-apiserver.crt server/tls/client-kube-apiserver.crt \
   server/tls/etcd/server-client.crt server/tls/etcd/peer-server-client.crt agent/client-kubelet.crt \
   agent/serving-kubelet.crt; do

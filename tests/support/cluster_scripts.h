@@ -91,6 +91,8 @@ inline Ran probe(ClusterWorld& world, SimMachine& m, const Arguments& arguments)
         if (line.starts_with("server:")) out += "server-url " + replace_all(line.substr(8), "\"", "") + "\n";
   if (const auto applied = m.files.find(arguments.at(7)); applied != m.files.end())
     out += "applied " + base64_encode(applied->second) + "\n";
+  if (const auto config = m.files.find(arguments.at(2) + ".d/10-hlid.yaml"); config != m.files.end())
+    out += "drop-in " + base64_encode(config->second) + "\n";
   const auto* cluster = sim.serving(m);
   if (m.process() && m.server) {
     out += web_line("readyz", cluster != nullptr, "ok");
