@@ -15,23 +15,23 @@ namespace hlid::cluster {
 
 struct RestoreOptions {
   std::optional<std::filesystem::path> bundle;  ///< none: the data of the server `on`, as it is
-  std::string on;  ///< the server that is reset; empty: chosen by restore_target()
+  std::string on;                               ///< the server that is reset; empty: chosen by plan_restore()
 };
 
-/// The server to reset: with a bundle the first that is reachable and has the release installed; without, one
-/// that has a datastore (the member that was leader, else the first). Throws Error(precondition): none.
-std::string restore_target(const model::Homelab& lab, const model::ObservedCluster& observed,
-                           const RestoreOptions& options);
-
-/// What stands in the way; empty fix and evidence: nothing. Every server of the file must be reachable (a
-/// silent one might still vote with the old data: forget it, or destroy it, first), the installed version not
-/// older than the bundle's minor, the bundle of this lab's distribution.
 struct RestorePlan {
-  std::string target;
-  std::vector<std::string> rejoin;  ///< servers that join after it, one by one
+  std::string target;               ///< the server that is reset
+  std::vector<std::string> rejoin;  ///< servers that join it afterwards, one by one
   std::vector<std::string> agents;  ///< restarted when they do not come back by themselves
-  std::vector<std::string> refusals;
+  /// Have nothing installed (made anew after a loss): `hlid up` joins them afterwards.
+  std::vector<std::string> left_to_up;
+  std::vector<std::string> refusals;  ///< what stands in the way; empty: it may go ahead
+  std::string fix;                    ///< for the first of them
 };
+
+/// Pure. The target: `on`, else the first server that can be looked at and has a release installed and,
+/// without a bundle, a datastore. Refused: a server that cannot be looked at (it might still vote with the
+/// old data), an installed version of an older minor than the bundle's, another distribution, no target;
+/// without a bundle, a cluster that has its quorum.
 RestorePlan plan_restore(const model::Homelab& lab, const model::ObservedCluster& observed,
                          const std::optional<Bundle>& bundle, const RestoreOptions& options);
 
