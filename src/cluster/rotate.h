@@ -38,6 +38,8 @@ struct EncryptionState {
 };
 
 EncryptionState encryption_state(const Site& site);
+/// Of "secrets-encrypt status" in its text form.
+EncryptionState parse_encryption_state(const std::string& text);
 
 /// New key for the secrets in etcd: snapshot bundle into `bundles`, rotate on one server, wait until all is
 /// written anew, restart that one first, then the other servers one by one.

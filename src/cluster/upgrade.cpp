@@ -10,6 +10,7 @@
 #include "cluster/kube_vip.h"
 #include "cluster/probe.h"
 #include "cluster/readiness.h"
+#include "cluster/rolling.h"
 #include "cluster/snapshot.h"
 #include "cluster/version.h"
 #include "sys/parallel.h"
@@ -22,11 +23,17 @@ using model::Role;
 
 const char* const kUpgradeLabel = "upgrade";
 
+/// Of those that have joined.
+std::vector<const model::Machine*> joined_servers(const Site& site, const ObservedCluster& observed) {
+  auto servers = site.servers();
+  std::erase_if(servers, [&](const auto* server) { return !observed.node(server->name); });
+  return servers;
+}
+
 /// No kubelet is newer than any API server.
 Verdict servers_are_ahead(const Site& site, const ObservedCluster& observed, const Version& wanted) {
   Verdict verdict;
-  for (const auto* server : site.servers()) {
-    if (!observed.node(server->name)) continue;
+  for (const auto* server : joined_servers(site, observed)) {
     const auto text = version_of(observed, server->name);
     const auto version = Version::parse(text);
     if (!version || !kubelet_fits(wanted, *version))
@@ -70,9 +77,10 @@ std::string server_to_ask(const ObservedCluster& observed, const std::string& ma
   }
 }
 
+/// The unit's process is of that version, ready or not.
 bool runs(const ObservedCluster& observed, const std::string& machine, const std::string& wanted) {
   const auto* seen = observed.machine(machine);
-  return seen && seen->active && seen->running_version == wanted;
+  return seen && seen->running_version == wanted;
 }
 
 void replace_release(const Site& site, Guest& guest, const model::Machine& machine,
@@ -89,9 +97,9 @@ void replace_release(const Site& site, Guest& guest, const model::Machine& machi
 
 /// The VIP's image came with the old release; once every server has the new one's, all get its manifest. Not
 /// earlier: servers with different manifests would undo each other's.
-void renew_vip(const Site& site, const ReleaseSet& release) {
+void renew_vip(const Site& site, const ObservedCluster& observed, const ReleaseSet& release) {
   if (!site.wanted().vip || release.kube_vip_image.empty()) return;
-  for (const auto* server : site.servers()) {
+  for (const auto* server : joined_servers(site, observed)) {
     const auto guest = site.fleet.guest(server->name);
     const auto interface = find_interface(*guest, server->address.address);
     place_files(*guest, {kube_vip_file(site.lab, interface, release.kube_vip_image)});
@@ -99,21 +107,21 @@ void renew_vip(const Site& site, const ReleaseSet& release) {
 }
 
 bool all_servers_run(const Site& site, const ObservedCluster& observed, const std::string& wanted) {
-  const auto servers = site.servers();
+  const auto servers = joined_servers(site, observed);
   return std::all_of(servers.begin(), servers.end(),
                      [&](const auto* server) { return version_of(observed, server->name) == wanted; });
 }
 
 bool is_done(const ObservedCluster& observed, const std::string& machine, const std::string& wanted) {
   const auto* node = observed.node(machine);
-  return node && node->ready && node->version == wanted && node->labels.count(kParkedLabel) == 0 &&
+  return is_ready(observed, machine) && node->version == wanted && node->labels.count(kParkedLabel) == 0 &&
          runs(observed, machine, wanted);
 }
 
 /// Taken in this upgrade already: before any server went to `wanted`, so the bundle is of an older version.
 bool has_snapshot(const Site& site, const ObservedCluster& observed, const std::filesystem::path& bundles,
                   const std::string& wanted) {
-  const auto servers = site.servers();
+  const auto servers = joined_servers(site, observed);
   const bool begun = std::any_of(servers.begin(), servers.end(), [&](const auto* server) {
     return version_of(observed, server->name) == wanted;
   });
@@ -158,17 +166,24 @@ void upgrade_member(const Site& site, const std::string& name, const ReleaseSet&
   const auto guest = site.fleet.guest(name);
   replace_release(site, *guest, machine, observed, release);
   // Before it is uncordoned: until then a run that follows an interrupted one comes here again.
-  if (machine.role == Role::server && all_servers_run(site, observe(site), wanted)) renew_vip(site, release);
+  if (machine.role == Role::server)
+    if (const auto now = observe(site); all_servers_run(site, now, wanted)) renew_vip(site, now, release);
   unpark(site, *through, name);
 }
 
 Upgraded upgrade(const Site& site, const ReleaseSet& release, const std::filesystem::path& bundles,
                  const UpgradeOptions& options) {
   const auto wanted = release.version.text();
-  const auto observed = observe(site);
-  if (!observed.answers && site.servers().size() != 1)
-    require({{"no server of the cluster answers"}, "hlid status shows the first broken link of each server"},
-            "upgrade", site.lab.name);
+  auto observed = observe(site);
+  if (!observed.answers) {
+    if (site.servers().size() != 1)
+      require(
+          {{"no server of the cluster answers"}, "hlid status shows the first broken link of each server"},
+          "upgrade", site.lab.name);
+    // The only server may be in the middle of it.
+    upgrade_member(site, site.servers().front()->name, release, options);
+    observed = observe(site);
+  }
   require(may_upgrade(observed, wanted), "upgrade", site.lab.name);
   for (const auto& step : upgrade_order(site.lab, observed, wanted)) {
     for (const auto& machine : step.machines)

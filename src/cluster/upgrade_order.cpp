@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cluster/cordon.h"
+#include "cluster/rolling.h"
 #include "cluster/upgrade.h"
 #include "cluster/version.h"
 
@@ -31,23 +32,9 @@ bool is_parked(const ObservedCluster& observed, const std::string& name) {
   return node && node->labels.count(kParkedLabel) > 0;
 }
 
-bool is_ready(const ObservedCluster& observed, const std::string& name) {
-  const auto* node = observed.node(name);
-  const auto* machine = observed.machine(name);
-  return node && node->ready && (!machine || machine->active);
-}
-
 /// Whether `machine` has joined and is not yet done with going to `wanted`.
 bool is_left(const ObservedCluster& observed, const std::string& machine, const std::string& wanted) {
   return observed.node(machine) && (version_of(observed, machine) != wanted || is_parked(observed, machine));
-}
-
-/// Those that are down or half-way first: they cost nothing more. The leader last: etcd then elects once.
-int rank(const ObservedCluster& observed, const std::string& name) {
-  if (!is_ready(observed, name)) return 0;
-  if (is_parked(observed, name)) return 1;
-  const auto* member = observed.member_of(name);
-  return member && member->leader ? 3 : 2;
 }
 
 std::vector<std::string> left_of(const model::Homelab& lab, const ObservedCluster& observed, model::Role role,
@@ -62,10 +49,7 @@ std::vector<std::string> left_of(const model::Homelab& lab, const ObservedCluste
     const bool waited_for = any && role == model::Role::server && !is_ready(observed, machine.name);
     if (waited_for || is_left(observed, machine.name, wanted)) names.push_back(machine.name);
   }
-  std::stable_sort(names.begin(), names.end(), [&](const auto& one, const auto& other) {
-    return rank(observed, one) < rank(observed, other);
-  });
-  return names;
+  return one_after_the_other(observed, names);
 }
 
 }  // namespace
@@ -101,12 +85,8 @@ std::vector<UpgradeStep> upgrade_order(const model::Homelab& lab, const Observed
     steps.push_back({UpgradeStep::Kind::snapshot, {}});
   for (const auto& name : servers) steps.push_back({UpgradeStep::Kind::servers, {name}});
   const auto agents = left_of(lab, observed, model::Role::agent, wanted);
-  const auto width = static_cast<std::size_t>(std::max(1, lab.cluster ? lab.cluster->max_unavailable : 1));
-  for (std::size_t i = 0; i < agents.size(); i += width) {
-    UpgradeStep batch{UpgradeStep::Kind::agents, {}};
-    for (auto j = i; j < std::min(i + width, agents.size()); ++j) batch.machines.push_back(agents[j]);
-    steps.push_back(batch);
-  }
+  for (auto& batch : in_batches(agents, lab.cluster ? lab.cluster->max_unavailable : 1))
+    steps.push_back({UpgradeStep::Kind::agents, std::move(batch)});
   return steps;
 }
 
