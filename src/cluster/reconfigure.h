@@ -14,7 +14,8 @@ namespace hlid::cluster {
 /// journal's lines when it does not come back with the new configuration.
 void reconfigure_member(const Site& site, const std::string& machine);
 
-/// Sets the Node's labels and taints to the file's, live; those of others are not touched (model/node_marks.h).
+/// Sets the Node's labels and taints to the file's, live; those of others are not touched
+/// (model/node_marks.h).
 void label_member(const Site& site, const std::string& machine);
 
 /// In which order members are reconfigured: servers one by one (the leader last, so that etcd elects once),
