@@ -40,7 +40,8 @@ struct ReleaseAccess {
 Version chosen_version(const model::Cluster& wanted, const ReleaseAccess& access);
 
 /// Without the network: the release if all its files are here (folder or cache), nullopt if some must be
-/// fetched. Hashes what it has not hashed yet; nothing else is changed.
+/// fetched. Hashes what it has not hashed yet; a file of the cache that is damaged goes. Throws as resolve()
+/// does for a folder whose files are wrong.
 std::optional<ReleaseSet> find_release(const model::Cluster& wanted, const Version& version,
                                        const ReleaseAccess& access);
 
