@@ -13,11 +13,12 @@ namespace hlid::cluster {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 
-constexpr std::int64_t kMostChecksums = 1 << 20;  // bytes
-constexpr int kFirstContact = 2;                  // attempts: whether it can be reached at all
-constexpr int kWithoutProgress = 5;               // attempts that bring nothing
+constexpr std::int64_t kMostChecksums = 1 << 20;   // bytes
+constexpr int kFirstContact = 2;                   // attempts: whether it can be reached at all
+constexpr int kWithoutProgress = 5;                // attempts that bring nothing
+constexpr std::chrono::milliseconds kPause{1000};  // before the second attempt, doubled for each further one
+constexpr std::chrono::milliseconds kLookAgain{500};  // whether another process has finished
 
 std::string join_names(const std::vector<Part>& parts) {
   std::vector<std::string> names;
@@ -115,7 +116,7 @@ void download_patiently(const Work& work, const net::Download& what, int attempt
       failures = !absent && size > best && best >= 0 ? 1 : failures + 1;
       best = absent ? 0 : size;
       if (failures >= attempts) throw;
-      if (!work.access.clock.sleep(1s * (1 << failures), work.access.stop))
+      if (!work.access.clock.sleep(kPause * (1 << failures), work.access.stop))
         throw Error(Errc::interrupted, "interrupted");
     }
   }
@@ -200,7 +201,7 @@ sys::FileLock hold(const Work& work) {
   for (;;) {
     auto lock = sys::FileLock::try_lock(work.access.cache / ("lock-" + work.version.text()));
     if (lock) return std::move(*lock);
-    if (!work.access.clock.sleep(500ms, work.access.stop)) throw Error(Errc::interrupted, "interrupted");
+    if (!work.access.clock.sleep(kLookAgain, work.access.stop)) throw Error(Errc::interrupted, "interrupted");
   }
 }
 
