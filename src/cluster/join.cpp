@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "base/text.h"
+#include "cluster/clocks.h"
 #include "cluster/enrol.h"
 #include "cluster/form.h"
 #include "cluster/former.h"
@@ -157,6 +158,7 @@ void join_anew(const Site& site, const model::Machine& machine, View view, const
     view.self = probe_machine(site, machine.name);
   }
   const auto url = reachable_url(site, *guest, machine, view);
+  require_same_time(site, view.self, view.server(*view.through));
   const bool changed = enrol(site, *guest, machine, view.self,
                              {Stage::joining, url, cluster_token(site, view, machine.role), materials});
   start_and_await(site, *guest, machine, view.self, changed);

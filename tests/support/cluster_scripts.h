@@ -67,7 +67,7 @@ inline Ran refused() {
 inline Ran probe(ClusterWorld& world, SimMachine& m, const Arguments& arguments) {
   auto& sim = world.sim;
   std::string out = "boot boot-" + std::to_string(m.boots) + "\n";
-  out += "clock " + std::to_string(world.unix_now()) + "\naddress yes\n";
+  out += "clock " + std::to_string(world.unix_now() + m.clock_skew) + "\naddress yes\n";
   if (sim.vip_holder == m.name) out += "vip yes\n";
   out += unit_line(world, m, arguments.at(9)) + unit_line(world, m, arguments.at(10));
   if (!m.installed.empty()) out += "installed " + m.installed + "\n";
@@ -209,7 +209,7 @@ inline Ran place(ClusterWorld& /*world*/, SimMachine& m, const Arguments& argume
 
 inline Ran preflight(ClusterWorld& world, SimMachine& m, const Arguments& arguments) {
   return {0,
-          "now\t" + std::to_string(world.unix_now()) + "\nhostname\t" + m.name +
+          "now\t" + std::to_string(world.unix_now() + m.clock_skew) + "\nhostname\t" + m.name +
               "\narchitecture\tx86_64\nkernel\t6.8."
               "0\nsystemd\tyes\ncgroup2\tyes\ncores\t2\nmemory\t8388608\nswap\t0\n"
               "free\t52428800 /\ndefault-route\tyes\nname-server\t10.10.10.1\nsynchronized\tyes\nend\t" +

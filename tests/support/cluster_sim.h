@@ -59,6 +59,7 @@ struct SimMachine {
   bool silent = false;  ///< fault: the agent does not answer
   long agent_at = 0;    ///< when the agent answers after a boot
   int boots = 1;
+  long clock_skew = 0;  ///< fault: seconds that its clock is ahead
   std::map<std::string, std::string> files;
   std::map<std::string, std::string> modes;
   std::string installed;  ///< version of the program on the disk
