@@ -29,6 +29,8 @@ std::string doing(plan::StepKind kind) {
       return "creating";
     case plan::StepKind::set_network:
       return "setting the network";
+    case plan::StepKind::publish:
+      return "publishing ports";
     case plan::StepKind::build_template:
       return "building";
     case plan::StepKind::upload_template:

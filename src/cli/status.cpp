@@ -4,6 +4,7 @@
 #include "cli/apply_plan.h"
 #include "cli/command.h"
 #include "cli/lab_file.h"
+#include "cli/published_ports.h"
 #include "cli/terminal.h"
 #include "drive/readiness.h"
 #include "sys/parallel.h"
@@ -65,8 +66,12 @@ Row row_of(const pve::Session& session, const model::Homelab& lab, const model::
   return row_of_chain(machine, drive::probe(session, {found->node, machine.vmid}, machine));
 }
 
-std::vector<Row> look(LabSession& session, std::stop_token stop) {
-  const auto there = session.observe(stop);
+struct Look {
+  std::vector<Row> rows;
+  model::Observed there;
+};
+
+std::vector<Row> rows_of(LabSession& session, const model::Observed& there, std::stop_token stop) {
   const auto unfinished = session.unfinished();
   const auto& machines = session.lab().machines;
   std::vector<Row> rows(machines.size());
@@ -81,6 +86,13 @@ std::vector<Row> look(LabSession& session, std::stop_token stop) {
   return rows;
 }
 
+Look look(LabSession& session, std::stop_token stop) {
+  Look look;
+  look.there = session.observe(stop);
+  look.rows = rows_of(session, look.there, stop);
+  return look;
+}
+
 void print_table(const std::vector<Row>& rows) {
   std::size_t width = 4;
   for (const auto& row : rows) width = std::max(width, row.machine->name.size());
@@ -92,7 +104,7 @@ void print_table(const std::vector<Row>& rows) {
                            to_string(row.machine->address.address), row.state, row.detail));
 }
 
-void print_json(const std::vector<Row>& rows) {
+void print_json(const std::vector<Row>& rows, json::array published) {
   json::array list;
   for (const auto& row : rows)
     list.push_back(json::object{{"name", row.machine->name},
@@ -102,16 +114,18 @@ void print_json(const std::vector<Row>& rows) {
                                 {"state", row.state},
                                 {"detail", row.detail},
                                 {"ready", row.ready}});
-  print_line(to_text(json::object{{"machines", list}}));
+  print_line(to_text(json::object{{"machines", list}, {"published", std::move(published)}}));
 }
 
 Exit status(const StatusOptions& options) {
   const StopOnSignal signals;
   LabSession session(read_lab_file(options.file).lab);
   while (true) {
-    const auto rows = look(session, signals.token());
+    const auto seen = look(session, signals.token());
     if (options.watch && !options.json && wants_colour()) print("\x1b[H\x1b[2J");
-    options.json ? print_json(rows) : print_table(rows);
+    options.json ? print_json(seen.rows, published_json(session.lab(), seen.there)) : print_table(seen.rows);
+    const auto ports = options.json ? "" : published_table(session.lab(), seen.there);
+    if (!ports.empty()) print("\n" + ports);
     if (!options.watch) return Exit::done;
     if (!session.clock().sleep(kBetweenLooks, signals.token())) return Exit::interrupted;
   }

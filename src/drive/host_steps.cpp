@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "drive/step_scope.h"
 #include "pve/network.h"
+#include "pve/publish.h"
 #include "pve/storage.h"
 
 /// What makes a new embedded node fit for the file. A real Proxmox VE is never changed in these ways; the
@@ -38,6 +39,12 @@ void set_network(const StepScope& scope) {
   if (exists && found->address == address && found->active) return;
   pve::write_bridge(scope.session, scope.step.node, bridge, address, exists);
   pve::apply_network(scope.session, scope.step.node);
+}
+
+/// Idempotent: the node replaces all that the lab had.
+void publish(const StepScope& scope) {
+  pve::publish_ports(scope.session, scope.step.node, scope.bench.lab.name,
+                     split_list(scope.detail("ports"), " "));
 }
 
 }  // namespace hlid::drive

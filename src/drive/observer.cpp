@@ -7,6 +7,7 @@
 #include "pve/cluster.h"
 #include "pve/network.h"
 #include "pve/nodes.h"
+#include "pve/publish.h"
 #include "pve/storage.h"
 #include "pve/version.h"
 #include "pve/vms.h"
@@ -31,6 +32,28 @@ void read_bridges(const pve::Session& session, model::ObservedNode& node) {
       if (interface.type.ends_with("ridge")) node.bridges.push_back({interface.name, interface.address});
   } catch (const wire::ApiError& error) {
     if (error.status() != 403) throw;
+  }
+}
+
+model::ObservedPublish read_published(pve::PublishedPort& port) {
+  model::ObservedPublish out;
+  for (const auto& backend : port.backends) out.answering += backend.health == "up" ? 1 : 0;
+  out.lab = std::move(port.lab);
+  out.listen = port.listen;
+  out.port = port.port;
+  out.to = std::move(port.to);
+  out.active = port.active;
+  out.error = std::move(port.error);
+  out.connections = port.connections;
+  return out;
+}
+
+/// A node from before there were any answers 501; who may not see them sees none.
+void read_published(const pve::Session& session, const std::string& node, model::Observed& there) {
+  try {
+    for (auto& port : pve::published_ports(session, node)) there.published.push_back(read_published(port));
+  } catch (const wire::ApiError& error) {
+    if (error.status() != 501 && error.status() != 403) throw;
   }
 }
 
@@ -96,6 +119,8 @@ model::Observed PveObserver::observe(std::stop_token stop) {
     rest.emplace_back([&] { read_storages(session, node); });
     rest.emplace_back([&] { read_bridges(session, node); });
   }
+  if (there.embedded && there.nodes.size() == 1)
+    rest.emplace_back([&] { read_published(session, there.nodes.front().name, there); });
   for (const auto& guest : guests) there.machines.push_back(read_resource(guest));
   for (std::size_t i = 0; i < guests.size(); ++i)
     if (guests[i].type == "qemu" && concerns_us(there.machines[i]))

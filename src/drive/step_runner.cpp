@@ -13,6 +13,8 @@ void dispatch(const StepScope& scope) {
       return create_storage(scope);
     case plan::StepKind::set_network:
       return set_network(scope);
+    case plan::StepKind::publish:
+      return publish(scope);
     case plan::StepKind::build_template:
       return build_template(scope);
     case plan::StepKind::upload_template:

@@ -46,6 +46,7 @@ struct StepScope {
 // host_steps.cpp
 void create_storage(const StepScope& scope);
 void set_network(const StepScope& scope);
+void publish(const StepScope& scope);
 // template_steps.cpp
 void build_template(const StepScope& scope);
 void upload_template(const StepScope& scope);

@@ -69,11 +69,24 @@ struct ObservedNode {
   std::vector<ObservedBridge> bridges;
 };
 
+/// A port of the embedded node's host that leads to machines.
+struct ObservedPublish {
+  std::string lab;  ///< whose it is; "" nobody's in particular
+  Ipv4 listen;
+  int port = 0;
+  std::vector<std::string> to;  ///< "10.10.10.111:80"
+  bool active = false;          ///< it listens
+  std::string error;            ///< why it does not
+  int connections = 0;          ///< now
+  int answering = 0;            ///< of `to`, by the last attempt; those never tried do not count
+};
+
 struct Observed {
   std::string version;    ///< of Proxmox VE
   bool embedded = false;  ///< it is our own node
   std::vector<ObservedNode> nodes;
-  std::vector<ObservedMachine> machines;  ///< every guest of the hypervisor, by VMID
+  std::vector<ObservedMachine> machines;   ///< every guest of the hypervisor, by VMID
+  std::vector<ObservedPublish> published;  ///< embedded node: those of all labs
 };
 
 /// Ownership: all four must agree before anything of a machine is changed or destroyed (VMID and name are

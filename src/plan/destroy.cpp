@@ -111,6 +111,7 @@ Plan make_destroy_plan(const model::Homelab& wanted, const model::Observed& ther
   Options as_plan;
   as_plan.unfinished = options.unfinished;
   Draft draft(wanted, there, as_plan);
+  if (options.names.empty()) plan_publish_nothing(draft);
   remove_all(draft, options.names.empty() ? all_of(draft) : chosen_by(draft, options.names));
   if (options.names.empty()) note_others(draft);
   if (options.names.empty() && options.with_template) remove_templates(draft);

@@ -58,6 +58,7 @@ void keep_phase(Draft& draft, Phase phase) {
 Plan make_plan(const model::Homelab& wanted, const model::Observed& there, const Options& options) {
   Draft draft(wanted, there, options);
   plan_host(draft);
+  plan_publish(draft);
   plan_removals(draft);
   plan_image(draft);
   plan_machines(draft);

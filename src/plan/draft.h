@@ -94,7 +94,10 @@ std::size_t add_removal(Draft& draft, const model::ObservedMachine& machine, mod
 bool refuse_locked(Draft& draft, const model::ObservedMachine& machine);
 
 // the parts, in their order
-void plan_host(Draft& draft);      ///< nodes, storages, bridge
+void plan_host(Draft& draft);     ///< nodes, storages, bridge
+void plan_publish(Draft& draft);  ///< ports of the embedded node's host
+/// As far as the lab has published any: all of them away.
+void plan_publish_nothing(Draft& draft);
 void plan_removals(Draft& draft);  ///< machines of ours that the file does not name, and those to be replaced
 void plan_image(Draft& draft);
 void plan_machines(Draft& draft);

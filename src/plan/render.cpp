@@ -44,6 +44,8 @@ std::string_view word_of(StepKind kind) {
       return "create as a folder";
     case StepKind::set_network:
       return "set address";
+    case StepKind::publish:
+      return "publish ports";
     case StepKind::build_template:
       return "build";
     case StepKind::upload_template:

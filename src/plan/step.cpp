@@ -10,6 +10,8 @@ std::string_view to_string(StepKind kind) {
       return "create-storage";
     case StepKind::set_network:
       return "set-network";
+    case StepKind::publish:
+      return "publish";
     case StepKind::build_template:
       return "build-template";
     case StepKind::upload_template:
@@ -64,6 +66,7 @@ Phase phase_of(StepKind kind) {
   switch (kind) {
     case StepKind::create_storage:
     case StepKind::set_network:
+    case StepKind::publish:
       return Phase::host;
     case StepKind::build_template:
     case StepKind::upload_template:

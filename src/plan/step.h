@@ -18,6 +18,7 @@ namespace hlid::plan {
 enum class StepKind {
   create_storage,   ///< embedded node: a directory storage of the id that the file names
   set_network,      ///< embedded node: the bridge with the file's gateway as its address
+  publish,          ///< embedded node: the ports of the host that lead to machines, all of the lab's at once
   build_template,   ///< the image, from the cache when it is there
   upload_template,  ///< to iso_storage, content "import"
   create_template,  ///< the VM with the imported disk, then converted to a template
@@ -52,6 +53,7 @@ Phase phase_of(StepKind kind);
 ///               description, cloud_init_drive
 ///   resize_disk size (bytes)        start  resume (1)        destroy  running (1)  half_made (1)
 ///   create_storage type (dir)       set_network address (CIDR)
+///   publish     ports (each "listen=…,port=…,to=ADDRESS:PORT;…", a blank between; none: "")
 struct Step {
   StepKind kind = StepKind::configure;
   std::string id;       ///< "clone valaskjalf-master-1": stable from run to run, unique in a plan

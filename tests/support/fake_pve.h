@@ -30,6 +30,9 @@ class FakePve : public net::HttpClient {
   std::string repoid = "hlid-node-test";
   std::set<std::string> storages{"local"};
   std::map<std::string, std::string> bridges;  ///< name → CIDR
+  /// By lab, as hlid/publish takes them; `publish_error` refuses any.
+  std::map<std::string, std::vector<std::string>> published;
+  std::string publish_error;
   std::set<std::string> volumes;
   std::map<std::string, std::int64_t> volume_sizes;  ///< of those that were uploaded
   /// What the guests' agents do with guest-exec: its argv and standard input; any thread.
@@ -100,6 +103,8 @@ class FakePve : public net::HttpClient {
       return ok({{"storage", call.form.at("storage")}, {"type", "dir"}});
     }
     if (call.path.size() >= 3 && call.path[2] == "network") return network(call);
+    if (call.path.size() == 4 && call.path[2] == "hlid" && contains(repoid, "hlid-node"))
+      return publish(call);
     if (call.is("POST", {"nodes", "*", "storage", "*", "upload"})) {
       return uploaded(call);
     }
@@ -271,6 +276,33 @@ class FakePve : public net::HttpClient {
     return {{"name", "eth0"},
             {"hardware-address", "02:00:00:00:00:01"},
             {"ip-addresses", json::array{json::object{{"ip-address", address}, {"prefix", 24}}}}};
+  }
+
+  net::HttpResponse publish(const Call& call) {
+    if (call.method == "PUT") {
+      if (!publish_error.empty())
+        return {400,
+                "Parameter verification failed.",
+                {},
+                to_text(json::object{{"data", nullptr}, {"errors", {{"ports", publish_error}}}})};
+      auto& ports = published[call.form.at("lab")];
+      ports.clear();
+      for (const auto& [key, value] : net::decode_form(call.request->body))
+        if (key == "ports") ports.push_back(value);
+      return ok(nullptr);
+    }
+    json::array rows;
+    for (const auto& [lab, ports] : published)
+      for (const auto& text : ports) {
+        json::object row{{"lab", lab}, {"active", 1}, {"connections", 2}};
+        for (const auto& item : split(text, ','))
+          row[item.substr(0, item.find('='))] = item.substr(item.find('=') + 1);
+        row["backends"] =
+            json::array{json::object{{"address", "x"}, {"health", "up"}},
+                        json::object{{"address", "y"}, {"health", "down"}, {"error", "refused"}}};
+        rows.push_back(row);
+      }
+    return ok(rows);
   }
 
   net::HttpResponse network(const Call& call) {

@@ -24,6 +24,8 @@ class Simulator {
         return create_storage(step);
       case StepKind::set_network:
         return set_network(step);
+      case StepKind::publish:
+        return publish(step);
       case StepKind::build_template:
         return;
       case StepKind::upload_template:
@@ -95,6 +97,21 @@ class Simulator {
         std::remove_if(bridges.begin(), bridges.end(), [&](const auto& b) { return b.name == step.subject; }),
         bridges.end());
     bridges.push_back({step.subject, parse_cidr(step.details.at("address"))});
+  }
+
+  void publish(const plan::Step& step) {
+    std::erase_if(there_.published, [&](const auto& port) { return port.lab == lab_.name; });
+    for (const auto& text : split_list(step.details.at("ports"), " ")) {
+      model::ObservedPublish port{.lab = lab_.name};
+      for (const auto& item : split(text, ',')) {
+        const auto value = item.substr(item.find('=') + 1);
+        if (item.starts_with("listen=")) port.listen = *parse_ipv4(value);
+        if (item.starts_with("port=")) port.port = std::stoi(value);
+        if (item.starts_with("to=")) port.to = split(value, ';');
+      }
+      port.active = true;
+      there_.published.push_back(port);
+    }
   }
 
   model::ObservedMachine& insert(const plan::Step& step) {

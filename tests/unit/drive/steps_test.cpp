@@ -204,7 +204,7 @@ TEST_F(StepsTest, ObservingAsksFewQuestions) {
   const auto there = PveObserver(lab, session).observe({});
   EXPECT_TRUE(there.embedded);
   ASSERT_EQ(there.machines.size(), 3U);
-  EXPECT_EQ(questions, 3 + 2 + 2);  // version nodes resources; storage network; two configurations
+  EXPECT_EQ(questions, 3 + 3 + 2);  // version nodes resources; storage network publish; two configurations
 }
 
 }  // namespace

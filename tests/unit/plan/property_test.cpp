@@ -26,6 +26,14 @@ model::Homelab any_lab() {
     machine.linked_clone = *rc::gen::arbitrary<bool>();
     if (*rc::gen::arbitrary<bool>()) machine.tags = {"a", "b"};
   }
+  for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+    const auto last = static_cast<std::uint32_t>(*rc::gen::inRange(101, 104));
+    lab.publish.push_back({.listen = {0x7f000001},
+                           .port = 8000 + i,
+                           .to = "w",
+                           .addresses = {lab.network.cidr.network() + last},
+                           .target_port = 80});
+  }
   return lab;
 }
 
@@ -50,6 +58,13 @@ model::Observed any_host(const model::Homelab& lab) {
       machine.uuid = "00000000-0000-4000-8000-000000000000", machine.power = model::Power::stopped,
       machine.lock = "clone";
     if (what == 10) machine.authorized_keys = {"ssh-rsa CCCC x"}, machine.power = model::Power::stopped;
+  }
+  if (*rc::gen::arbitrary<bool>()) there.published.push_back({.lab = "other", .port = 9000, .to = {"x"}});
+  for (auto& port : there.published) {
+    const int what = *rc::gen::inRange(0, 5);
+    if (what == 0) port.to = {"10.10.10.99:1"};
+    if (what == 1) port.active = false;
+    if (what == 2) port.port += 100;
   }
   const bool without_some = *rc::gen::arbitrary<bool>();
   auto& all = there.machines;
