@@ -45,7 +45,7 @@ systemctl stop k3s k3s-agent 2>/dev/null
 with_children() {
   echo "$1"
   for task in /proc/"$1"/task/*; do
-    for child in $(cat "$task/children" 2>/dev/null); do with_children "$child"; done
+    tr ' ' '\n' 2>/dev/null <"$task/children" | while read -r child; do with_children "$child"; done
   done
 }
 
@@ -60,12 +60,15 @@ for base in /run/k3s /var/lib/kubelet/pods /var/lib/kubelet/plugins /run/netns/c
     case $mounted in "$base"*) umount -l "$mounted" ;; esac
   done
 done
-ls /run/netns 2>/dev/null | grep '^cni-' | xargs -r -n 1 ip netns delete
-for link in $(ls /sys/class/net | grep -E '^(veth|cni0$|flannel[.-]|kube-ipvs0$)'); do
+for space in /run/netns/cni-*; do
+  [ ! -e "$space" ] || ip netns delete "${space##*/}"
+done
+for path in /sys/class/net/veth* /sys/class/net/*; do
+  link=${path##*/}
   case $link in
-    veth*) [ "$(basename "$(readlink "/sys/class/net/$link/master")")" = cni0 ] || continue ;;
+    cni0 | kube-ipvs0 | flannel.1 | flannel-v6.1 | flannel-wg | flannel-wg-v6) ip link delete "$link" ;;
+    veth*) [ "$(basename "$(readlink "$path/master")")" != cni0 ] || ip link delete "$link" ;;
   esac
-  ip link delete "$link"
 done
 rm -rf /var/lib/cni
 for tables in iptables ip6tables; do

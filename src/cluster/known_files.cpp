@@ -111,10 +111,10 @@ void KnownFiles::moved(const fs::path& from, const fs::path& to) {
 }
 
 std::vector<std::string> KnownFiles::look_into(const fs::path& archive) {
-  for (const auto* list : {"manifest.json", "index.json"}) {
-    const auto result = runner_.run({{"tar", "--occurrence=1", "-xOf", archive.string(), list}}, stop_);
+  for (const std::string list : {"manifest.json", "index.json"}) {
+    const auto result = runner_.run({{"tar", "-xOf", archive.string(), list, "./" + list}}, stop_);
     if (stop_.stop_requested()) throw Error(Errc::interrupted, "interrupted");
-    if (!result.ok()) continue;  // it has none, or is no archive
+    if (result.output.empty()) continue;  // it has none, or is no archive
     try {
       return image_names(result.output);
     } catch (const Error&) {  // some other archive's file of that name
