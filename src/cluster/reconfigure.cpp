@@ -63,10 +63,11 @@ void reconfigure_member(const Site& site, const std::string& name) {
   const auto observed = observe(site);
   const auto guest = site.fleet.guest(name);
   const auto files = config_files(site.lab, machine, Stage::settled);
+  Awaited awaited;
   if (is_current(site, observed, machine)) {
     place_files(*guest, files);  // what needs no restart
-    if (!observed.machine(name)->active) start_unit(site, *guest, machine);
-    return await_ready(site, name);
+    awaited.since = start_unit(site, *guest, machine);
+    return await_ready(site, name, awaited);
   }
   if (const auto applied = applied_config(site, *guest); !applied.empty())
     refuse_what_cannot_change(pending_keys(applied, render_config(site.lab, machine, Stage::settled)), name);
@@ -75,7 +76,6 @@ void reconfigure_member(const Site& site, const std::string& name) {
     require(may(ServerChange::restart, name, observed), "reconfigure", name);
   site.phase("writing its configuration");
   place_files(*guest, files);
-  Awaited awaited;
   site.phase("restarting");
   awaited.since = restart_unit(site, *guest, machine);
   await_ready(site, name, awaited);

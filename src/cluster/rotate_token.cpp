@@ -137,12 +137,15 @@ class TokenRotation {
     const auto path = token_path(site_.wanted().distribution);
     const auto wanted = render_token(token).reveal();
     const bool written = guest->read_file(path) == wanted;
-    if (written && has_read_it(*guest, machine, path)) return await_ready(site_, name);
+    Awaited awaited;
+    if (written && has_read_it(*guest, machine, path)) {
+      awaited.since = start_unit(site_, *guest, machine);
+      return await_ready(site_, name, awaited);
+    }
     if (machine.role == Role::server)
       require(may(ServerChange::restart, name, observe(site_)), "restart", name);
     if (!written) guest->write_file(path, wanted);
     site_.phase("restarting " + name);
-    Awaited awaited;
     awaited.since = restart_unit(site_, *guest, machine);
     await_ready(site_, name, awaited);
   }

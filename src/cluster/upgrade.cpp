@@ -87,8 +87,12 @@ void replace_release(const Site& site, Guest& guest, const model::Machine& machi
                      const ObservedCluster& observed, const ReleaseSet& release) {
   Awaited awaited;
   awaited.version = release.version.text();
-  if (!runs(observed, machine.name, awaited.version)) {
-    install(guest, release, {Replace::older, site.patience, site.phase});
+  if (runs(observed, machine.name, awaited.version)) {
+    // On its way already; what its journal said before does not count any more.
+    awaited.since = start_unit(site, guest, machine);
+  } else {
+    // The rules were checked by what runs. A newer program that is on the disk and never ran may go.
+    install(guest, release, {Replace::any, site.patience, site.phase});
     site.phase("restarting");
     awaited.since = restart_unit(site, guest, machine);
   }
