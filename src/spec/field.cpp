@@ -109,7 +109,7 @@ std::vector<Field> later_fields() {
     {.path = "cluster.distribution", .about = "What is installed.", .example = "rke2", .fallback = "rke2", .choices = {"rke2", "k3s"}},
     {.path = "cluster.version", .about = "Release.", .example = "v1.34.1+rke2r1", .format = &kVersion, .default_text = "the newest of the channel"},
     {.path = "cluster.channel", .about = "Channel that the release is taken from when no version is given.", .example = "stable", .format = &kChannel, .default_text = "stable"},
-    {.path = "cluster.artifacts", .about = "Folder with the release's files, instead of fetching them.", .example = "~/rke2", .format = &kPath},
+    {.path = "cluster.artifacts", .about = "Folder with the release's files, or with folders called as releases, instead of fetching them (docs/releases.md).", .example = "~/rke2", .format = &kPath},
     {.path = "cluster.vip", .about = "Address of the control plane, held by one server at a time.", .example = "10.10.10.100", .format = &kIpv4},
     {.path = "cluster.cni", .about = "Network of the pods.", .example = "canal", .choices = {"canal", "cilium", "calico", "flannel", "none"}, .default_text = "canal; flannel for k3s"},
     {.path = "cluster.pod_network", .about = "Addresses of the pods; cannot be changed later.", .example = "10.42.0.0/16", .fallback = "10.42.0.0/16", .format = &kNetwork},
