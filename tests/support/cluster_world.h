@@ -68,10 +68,13 @@ class ClusterWorld : public cluster::Fleet {
   std::optional<int> cut_at;                   ///< the called machine loses power instead of answering
 
   cluster::Site site() {
-    return {lab, *this, clock, random, [this](const std::string& text) { phases.push_back(text); },
-            {},  1.0,   1};
+    return {lab, *this, clock, random, [this](const std::string& text) { told(text); }, {}, 1.0, 1};
   }
   SimMachine& machine(const std::string& name) { return sim.machine(name); }
+  void told(const std::string& text) {
+    const std::lock_guard lock(phases_mutex_);
+    phases.push_back(text);
+  }
   /// Time passes without anybody asking.
   void pass(std::chrono::seconds time) {
     clock.tick(time);
@@ -170,6 +173,7 @@ class ClusterWorld : public cluster::Fleet {
   }
 
   std::mutex mutex_;
+  std::mutex phases_mutex_;  ///< guards phases
 };
 
 class WorldGuest : public cluster::Guest {
