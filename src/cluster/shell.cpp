@@ -44,7 +44,11 @@ def ask(url, label):
     host, _, port = place.partition(":")
     link = socket.create_connection((host, int(port)), 5)
     if scheme == "https":
-        trust = ssl.create_default_context(cafile=authority) if authority else ssl._create_unverified_context()
+        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trust.check_hostname = bool(authority)
+        trust.verify_mode = ssl.CERT_REQUIRED if authority else ssl.CERT_NONE
+        if authority:
+            trust.load_verify_locations(authority)
         link = trust.wrap_socket(link, server_hostname=host)
     request = "GET /" + path + " HTTP/1.0\r\nHost: " + place + "\r\n" + (login if scheme == "https" else "")
     link.sendall((request + "\r\n").encode())
