@@ -28,6 +28,16 @@ bool runs(const MachineFacts& facts) {
   return facts.seen.active || state.starts_with("activating") || state.starts_with("reloading");
 }
 
+/// One machine runs one of the two units; the other one's start would be refused without a word.
+void require_role(const Site& site, const model::Machine& machine, const MachineFacts& facts) {
+  const auto& seen = facts.seen;
+  if (seen.unit == Role::plain || seen.unit == machine.role) return;
+  const auto& traits = traits_of(site.wanted().distribution);
+  throw Error(Errc::precondition, "'{}' is {} in the file, but {} is set up on it", machine.name,
+              machine.role == Role::server ? "a server" : "an agent", traits.unit(seen.unit == Role::server))
+      .with_hint(fmt::format("hlid replace {} makes it anew in its new role", machine.name));
+}
+
 void require_release(const model::Machine& machine, const MachineFacts& facts) {
   if (!facts.seen.installed.empty()) return;
   throw Error(Errc::precondition, "no release is installed on '{}'", machine.name)
@@ -74,6 +84,7 @@ std::vector<MachineFile> vip_files(const Site& site, Guest& guest, const model::
 bool enrol(const Site& site, Guest& guest, const model::Machine& machine, const MachineFacts& facts,
            const Enrolment& enrolment) {
   require_release(machine, facts);
+  require_role(site, machine, facts);
   require_fit(site, guest, machine, facts);
   site.phase("preparing");
   prepare_host(guest, site.wanted(), machine.role);

@@ -36,8 +36,9 @@ void require_dead(const Site& site, Guest& through, const model::Machine& machin
     const auto address = address_of(member);
     if (!address || *address == machine.address.address) continue;
     if (neighbours(site, through, {*address}).empty()) continue;
-    throw Error(Errc::conflict, "name-taken: etcd's member {} lives at {}, so '{}' cannot take its name",
-                member.name, to_string(*address), machine.name)
+    throw Error(Errc::conflict,
+                "member-name-taken: etcd's member {} lives at {}, so '{}' cannot take its name", member.name,
+                to_string(*address), machine.name)
         .with_hint("give the machine another name, or switch off the one at " + to_string(*address));
   }
 }

@@ -64,6 +64,7 @@ struct Event {
   Fault fault = Fault::kill_before;
   int call = 1;        ///< at which call
   int machine = 0;     ///< which is rebuilt
+  int off = 0;         ///< which are without power all the while: a bit each
   int afterwards = 0;  ///< seconds before the next try
 };
 
@@ -79,6 +80,7 @@ rc::Gen<Event> any_event() {
                                                    Fault::rebuild, Fault::fall_asleep)),
       rc::gen::set(&Event::call, rc::gen::inRange(1, 160)),
       rc::gen::set(&Event::machine, rc::gen::inRange(0, 5)),
+      rc::gen::set(&Event::off, rc::gen::oneOf(rc::gen::just(0), rc::gen::inRange(0, 32))),
       rc::gen::set(&Event::afterwards, rc::gen::element(0, 1, 7, 40, 200)));
 }
 
@@ -107,6 +109,8 @@ void happen(test::ClusterWorld& world, const Event& event) {
     for (auto& one : world.sim.machines) world.sim.cut_power(one);
     everything_on(world);
   }
+  for (std::size_t i = 0; i < world.sim.machines.size(); ++i)
+    if ((event.off >> i & 1) != 0) world.sim.cut_power(world.sim.machines[i]);
   try {
     bring_up(world);
   } catch (const test::Killed&) {

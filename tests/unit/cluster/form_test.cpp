@@ -214,7 +214,7 @@ TEST(Form, ALiveMemberAtAnotherAddressKeepsItsName) {
   world.sim.power_on(world.machine("m-3"));
   world.pass(std::chrono::seconds(60));
   const auto text = failure_of([&] { join(world.site(), "m-3", kMaterials); });
-  EXPECT_HAS(text, "conflict|name-taken: etcd's member m-3-");
+  EXPECT_HAS(text, "conflict|member-name-taken: etcd's member m-3-");
   EXPECT_HAS(text, "lives at 10.10.10.103");
 }
 
@@ -273,6 +273,14 @@ TEST(Form, StartsNothingOnAMachineThatCannotWork) {
   EXPECT_HAS(text, "precondition|'m-1' cannot be part of a cluster yet");
   EXPECT_HAS(text, "2379");
   EXPECT_EQ(world.machine("m-1").invocation, 0);
+}
+
+TEST(Join, AMachineOfTheOtherRoleIsNotStartedBesideIt) {
+  test::ClusterWorld world(1, 1);
+  bring_up(world);
+  world.lab.machines[1].role = model::Role::server;
+  EXPECT_HAS(failure_of([&] { join(world.site(), "w-1", kMaterials); }),
+             "precondition|'w-1' is a server in the file, but rke2-agent is set up on it");
 }
 
 TEST(Join, NeedsAClusterToJoin) {
