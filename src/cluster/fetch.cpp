@@ -155,16 +155,16 @@ void fetch_file(Work& work, const std::string& name, const std::string& digest, 
 }
 
 /// Of the names that a part may have, the first that the release has.
-std::string published_name(const Part& part, const std::map<std::string, std::string>& checksums,
-                           const Work& work) {
+std::optional<std::string> published_name(const Part& part,
+                                          const std::map<std::string, std::string>& checksums) {
   for (const auto& name : part.names)
     if (checksums.count(name) != 0) return name;
-  throw Error(Errc::precondition, "release-not-reached: {} has no file with {}", work.version.text(),
-              part.what)
-      .with_hint("choose another release, or give its files in a folder: cluster.artifacts");
+  return std::nullopt;
 }
 
-void fetch_missing(Work& work, const std::vector<Part>& missing) {
+/// A release without an archive of its own for kube-vip may have the image among the others: that shows once
+/// they are here. False: there was nothing to fetch.
+bool fetch_missing(Work& work, const std::vector<Part>& missing) {
   sys::make_folder(work.home);
   const auto folder = work.folder();
   if (!folder.checksums()) fetch_file(work, checksum_file_name(work.traits), "", 1, 1);
@@ -172,12 +172,18 @@ void fetch_missing(Work& work, const std::vector<Part>& missing) {
   std::vector<std::string> names;
   for (const auto& part : missing) {
     if (part.names.front() == checksum_file_name(work.traits)) continue;
-    const auto name = published_name(part, checksums, work);
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    const auto name = published_name(part, checksums);
+    if (!name && part == kube_vip_part(work.traits)) continue;
+    if (!name)
+      throw Error(Errc::precondition, "release-not-reached: {} has no file with {}", work.version.text(),
+                  part.what)
+          .with_hint("choose another release, or give its files in a folder: cluster.artifacts");
+    if (std::find(names.begin(), names.end(), *name) == names.end()) names.push_back(*name);
   }
   int number = 0;
   for (const auto& name : names)
     fetch_file(work, name, checksums.at(name), ++number, static_cast<int>(names.size()));
+  return !names.empty();
 }
 
 /// What keeps the release from being fetched, with all that the user needs to do without.
@@ -233,7 +239,7 @@ ReleaseSet from_internet(Work& work) {
     try {
       require_safe_source(work.access.releases.empty() ? std::string(work.traits.releases)
                                                        : work.access.releases);
-      fetch_missing(work, picked.missing);
+      if (!fetch_missing(work, picked.missing)) require_kube_vip(work, picked);
     } catch (const Error& error) {
       if (!is_unreachable(error.code())) throw;
       throw not_reached(work, picked.missing, error);

@@ -23,6 +23,7 @@ struct Part {
   std::string what;  ///< for messages: "the images of the CNI calico"
   /// Best first; in a folder the first that is there is taken, from the internet the first.
   std::vector<std::string> names;
+  bool operator==(const Part&) const = default;
 };
 
 /// sha256sum(1)'s file: name → digest in lower case. Lines of other forms are skipped, a "*" before the name

@@ -227,6 +227,15 @@ TEST_F(FetchTest, WithoutItsImageAVipIsRefused) {
   EXPECT_EQ(find_release(cluster_, *Version::parse("v1.34.1+k3s1"), access()), std::nullopt);
 }
 
+TEST_F(FetchTest, KubeVipMayBeAmongTheOtherImages) {
+  releases_.publish("v1.34.1+rke2r1", {{kProgram, "program"}, {kImages, archive_of({kKubeVip})}});
+  cluster_.vip = Ipv4{1};
+  EXPECT_EQ(get().kube_vip_image, kKubeVip);
+  releases_.publish("v1.34.2+rke2r1", {{kProgram, "program"}, {kImages, archive_of({"a:1"})}});
+  cluster_.version = "v1.34.2+rke2r1";
+  EXPECT_TRUE(says(failure(), "no-kube-vip: "));
+}
+
 TEST_F(FetchTest, UnreachableIsSaidAtOnceWithBothWaysOut) {
   releases_.reachable = false;
   const auto error = failure();
