@@ -80,8 +80,10 @@ class Measurement {
 
   void heal(Guest& victim) {
     site_.phase("bringing back " + report_.victim);
-    if (report_.drill == Drill::power) victim.power_on();
-    start_unit(site_, victim, site_.machine(report_.victim));
+    if (report_.drill == Drill::power)
+      victim.power_on();  // its unit is enabled
+    else
+      start_unit(site_, victim, site_.machine(report_.victim));
   }
 
   /// While the victim stays down: whether the others take a write, and who has the VIP.

@@ -11,6 +11,7 @@
 #include "cluster/cordon.h"
 #include "cluster/erase.h"
 #include "cluster/form.h"
+#include "cluster/kube_vip.h"
 #include "cluster/probe.h"
 #include "cluster/readiness.h"
 #include "cluster/reset.h"
@@ -33,17 +34,29 @@ umask 077
 mkdir -p "$2" && gzip -dc "$1/snapshot.gz" >"$2/$3.part" && mv "$2/$3.part" "$2/$3"
 )sh";
 
-/// Id of a reset without a bundle.
-const char* const kOwnData = "own";
+/// Names a reset: the same bundle, the same reset.
+std::string id_of(const std::optional<Bundle>& bundle) {
+  return bundle ? sys::sha256_file(bundle->file).substr(0, 12) : "own";
+}
+
+/// The server on which an interrupted run has begun this reset; empty: none.
+std::string begun_before(const Site& site, const model::ObservedCluster& observed, const std::string& id) {
+  for (const auto* server : site.servers()) {
+    const auto* seen = observed.machine(server->name);
+    if (seen && seen->reachable && reset_was_begun(*site.fleet.guest(server->name), id)) return server->name;
+  }
+  return "";
+}
 
 /// One restore, from its parts.
 class Restore {
  public:
-  Restore(const Site& site, std::optional<Bundle> bundle, RestorePlan plan)
+  Restore(const Site& site, std::optional<Bundle> bundle, RestorePlan plan, Materials materials)
       : site_(site),
+        materials_(std::move(materials)),
         bundle_(std::move(bundle)),
         plan_(std::move(plan)),
-        id_(bundle_ ? sys::sha256_file(bundle_->file).substr(0, 12) : kOwnData),
+        id_(id_of(bundle_)),
         target_(site.fleet.guest(plan_.target)) {}
 
   void run() {
@@ -167,8 +180,16 @@ class Restore {
         kill_all(site_, *guest, false);
         set_data_aside(site_, *guest, false);
       }
-      join(site_, server);
+      copy_manifest(*guest);
+      join(site_, server, materials_);
     });
+  }
+
+  /// A server that was made anew has no manifest for the VIP; all have the same.
+  void copy_manifest(Guest& guest) {
+    const auto path = kube_vip_path(site_.wanted().distribution);
+    if (!site_.wanted().vip || guest.read_file(path)) return;
+    if (const auto manifest = target_->read_file(path)) place_files(guest, {{path, *manifest, "0600"}});
   }
 
   /// Agents usually find the servers again by themselves. One that does not is joined like a new one.
@@ -209,6 +230,7 @@ class Restore {
   }
 
   const Site& site_;
+  Materials materials_;
   std::optional<Bundle> bundle_;
   RestorePlan plan_;
   std::string id_;
@@ -224,17 +246,17 @@ void restore(const Site& site, const RestoreOptions& options) {
     verify_bundle(*bundle);
   }
   auto observed = observe(site);
-  auto plan = plan_restore(site.lab, observed, bundle, options);
+  auto chosen = options;
+  const auto begun = begun_before(site, observed, id_of(bundle));
+  if (!begun.empty() && options.on.empty()) chosen.on = begun;
   // Having a quorum again is what a reset is for: a run that was interrupted after it goes on.
-  if (!bundle && observed.answers && !plan.target.empty() &&
-      is_reset(site, *site.fleet.guest(plan.target), kOwnData)) {
+  if (!bundle && !begun.empty() && is_reset(site, *site.fleet.guest(begun), id_of(bundle)))
     observed.answers = false;
-    plan = plan_restore(site.lab, observed, bundle, options);
-  }
+  auto plan = plan_restore(site.lab, observed, bundle, chosen);
   if (!plan.refusals.empty())
     throw Error(Errc::precondition, "cannot restore the cluster: {}", hlid::join(plan.refusals, "; "))
         .with_hint(plan.fix);
-  Restore(site, std::move(bundle), std::move(plan)).run();
+  Restore(site, std::move(bundle), std::move(plan), {options.kube_vip_image}).run();
 }
 
 }  // namespace hlid::cluster

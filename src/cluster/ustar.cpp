@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "sys/files.h"
 #include "sys/unique_fd.h"
 
 namespace hlid::cluster {
@@ -108,21 +107,18 @@ std::string read_part(const std::filesystem::path& path, const ArchivePart& part
 
 void extract_part(const std::filesystem::path& path, const ArchivePart& part,
                   const std::filesystem::path& to) {
-  const auto temporary = std::filesystem::path(to).concat(".part");
-  sys::remove_durable(temporary);
-  const sys::UniqueFd out(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!out) throw system_error("cannot create '" + temporary.string() + "'");
+  const sys::UniqueFd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out) throw system_error("cannot create '" + to.string() + "'");
   constexpr std::int64_t kPiece = 1 << 20;
   for (std::int64_t done = 0; done < part.size; done += kPiece) {
     const ArchivePart piece{part.name, part.offset + done, std::min(kPiece, part.size - done)};
     const auto bytes = read_part(path, piece, kPiece);
     for (std::size_t written = 0; written < bytes.size();) {
       const auto put = ::write(out.get(), bytes.data() + written, bytes.size() - written);
-      if (put < 0) throw system_error("cannot write '" + temporary.string() + "'");
+      if (put < 0) throw system_error("cannot write '" + to.string() + "'");
       written += static_cast<std::size_t>(put);
     }
   }
-  sys::move_durable(temporary, to);
 }
 
 }  // namespace hlid::cluster

@@ -19,7 +19,7 @@ std::vector<ArchivePart> read_archive(const std::filesystem::path& path);
 
 /// The bytes of one part, at most `most` (Error(protocol) for a larger one).
 std::string read_part(const std::filesystem::path& path, const ArchivePart& part, std::int64_t most);
-/// Copies a part of any size to `to` (0600, durable).
+/// Copies a part of any size to `to`, a new file (0600); not synced to the disk.
 void extract_part(const std::filesystem::path& path, const ArchivePart& part,
                   const std::filesystem::path& to);
 

@@ -135,6 +135,7 @@ inline Ran put_back(ClusterWorld& base, SimMachine& m, const Arguments&) {
   m.data = kept.back();
   m.files[world.sim.under("server/db/etcd/name")] = kept.back().name;
   kept.pop_back();
+  if (kept.empty()) world.aside.erase(m.name);
   return {};
 }
 
