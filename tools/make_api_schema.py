@@ -32,7 +32,10 @@ NODE = {"type": "string", "format": "pve-node"}
 EXTRA = {
     "GET /": {}, "GET /nodes/{node}/lxc": {"node": NODE}, "GET /nodes/{node}/lxc/{vmid}/config": {"node": NODE, "vmid": VMID},
     "GET /nodes/{node}/subscription": {"node": NODE}, "GET /nodes/{node}/replication": {"node": NODE},
-    "GET /nodes/{node}/config": {"node": NODE}, "GET /nodes/{node}/services": {"node": NODE},
+    "GET /nodes/{node}/config": {"node": NODE},
+    "PUT /nodes/{node}/config": {"instant": {"type": "string", "optional": 1, "enum": ["off", "marked", "all"]},
+                                 "node": NODE},
+    "GET /nodes/{node}/services": {"node": NODE},
     "GET /nodes/{node}/netstat": {"node": NODE}, "GET /nodes/{node}/sdn/zones": {"node": NODE},
     "GET /nodes/{node}/hardware/pci": {"node": NODE},
     "GET /nodes/{node}/qemu/{vmid}/firewall/rules": {"node": NODE, "vmid": VMID},

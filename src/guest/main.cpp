@@ -2,7 +2,7 @@
 // template's memory and has no network device yet. Standard input: "<seconds> <nanoseconds>\n" and then raw
 // entropy (at least 32 bytes). Everything else is on the machine's own cloud-init drive.
 //
-//   hlid-guest become /dev/sr0   take the identity on that drive
+//   hlid-guest become /dev/sr0   take the identity on that drive, and the whole of the disk
 //   hlid-guest grow              grow the root file system to its disk
 //   hlid-guest version
 
@@ -50,7 +50,8 @@ std::vector<std::string> part_from_the_template(const std::string& input) {
 
 /// These were stopped before the warm copy was: each reads its identity when it starts (journald the
 /// machine-id, the SSH server its host keys, networkd the files of the network device that the node plugs in
-/// afterwards). One call, which does not wait: under emulation a process costs a tenth of a second.
+/// afterwards), or must not wake in all copies at once (the timers, which hlid-wake.timer starts). One call,
+/// which does not wait: under emulation a process costs a tenth of a second.
 std::vector<std::string> start_services() {
   static const char* const kStart[] = {"/usr/bin/systemctl",
                                        "--no-block",
@@ -61,6 +62,7 @@ std::vector<std::string> start_services() {
                                        "systemd-networkd.socket",
                                        "systemd-networkd.service",
                                        "ssh.service",
+                                       "hlid-wake.timer",
                                        nullptr};
   return {run(kStart)};
 }
@@ -77,6 +79,8 @@ int become(const std::string& device) {
   failures.push_back(set_hostname(identity->hostname));
   if (!identity->uuid.empty()) failures.push_back(show_uuid(identity->uuid));
   for (auto& one : start_services()) failures.push_back(std::move(one));
+  failures.push_back(grow_root());
+  ::sync();  // a power cut from here on finds this machine, not the copy
   return report(failures);
 }
 

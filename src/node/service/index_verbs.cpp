@@ -86,7 +86,6 @@ std::vector<Verb> index_verbs() {
       {"GET", "/nodes/{node}/netstat", Pace::quick, all_of("/nodes/{node}", {"Sys.Audit"}), empty_list},
       {"GET", "/nodes/{node}/services", Pace::quick, all_of("/nodes/{node}", {"Sys.Audit"}), empty_list},
       {"GET", "/nodes/{node}/sdn/zones", Pace::quick, for_users(), empty_list},
-      {"GET", "/nodes/{node}/config", Pace::quick, all_of("/", {"Sys.Audit"}), empty_object},
       {"GET", "/nodes/{node}/qemu/{vmid}/firewall/rules", Pace::quick, all_of("/vms/{vmid}", {"VM.Audit"}),
        empty_list},
       {"GET", "/cluster/backup", Pace::quick, auditor(), empty_list},

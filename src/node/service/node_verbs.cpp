@@ -120,6 +120,16 @@ Answer container(Parts& parts, Call& call) {
                                   call.params.get_or("vmid", "")));
 }
 
+/// Of the node's own settings there is one that the real Proxmox does not know.
+Answer config(Parts& parts, Call&) {
+  return json::object{{"instant", parts.machines.instant_setting()}};
+}
+
+Answer set_config(Parts& parts, Call& call) {
+  if (const auto setting = call.params.get("instant")) parts.machines.set_instant_setting(*setting);
+  return nullptr;
+}
+
 Answer start_all(Parts& parts, Call& call) {
   return to_string(parts.machines.start_all_task(caller_of(call.who), machine_params(call.params)));
 }
@@ -134,6 +144,8 @@ std::vector<Verb> node_verbs() {
   return {
       {"GET", "/nodes", Pace::quick, for_users(), nodes},
       {"GET", "/nodes/{node}/status", Pace::quick, all_of("/nodes/{node}", {"Sys.Audit"}), status},
+      {"GET", "/nodes/{node}/config", Pace::quick, all_of("/", {"Sys.Audit"}), config},
+      {"PUT", "/nodes/{node}/config", Pace::quick, all_of("/nodes/{node}", {"Sys.Modify"}), set_config},
       {"GET", "/nodes/{node}/time", Pace::quick, all_of("/nodes/{node}", {"Sys.Audit"}), time},
       {"GET", "/nodes/{node}/dns", Pace::quick, all_of("/nodes/{node}", {"Sys.Audit"}), dns},
       {"GET", "/nodes/{node}/subscription", Pace::quick, for_users(), subscription},

@@ -153,14 +153,12 @@ wire::VolumeId DirStorage::allocate(Vmid vmid, const std::string& format, Bytes 
 }
 
 bool DirStorage::has_linked_clones(const DirName& base) const {
-  const auto wanted = fmt::format("../{}/{}", to_string(*base.vmid), base.file);
-  const auto wanted_path = dir_path(path(), base).string();
+  const auto wanted = dir_path(path(), base);
   std::error_code ignored;
   for (const auto& folder : fs::directory_iterator(path() / "images", ignored))
     for (const auto& file : fs::directory_iterator(folder.path(), ignored)) {
       if (file.path().extension() != ".qcow2") continue;
-      const auto header = read_qcow2_header(file.path());
-      if (header && (header->backing_file == wanted || header->backing_file == wanted_path)) return true;
+      if (reads_from(file.path(), wanted)) return true;
     }
   return false;
 }
@@ -221,6 +219,28 @@ wire::VolumeId DirStorage::clone_linked(const wire::VolumeId& base, Vmid vmid, c
   if (exists(base)) return volume;
   remove(volume);
   throw wire::failure(fmt::format("base volume '{}' was removed meanwhile", base.name));
+}
+
+wire::VolumeId DirStorage::clone_over(const CopySource& base, Vmid vmid) {
+  return build_image(vmid, "qcow2", {}, {}, [&](const fs::path& file) {
+    create_qcow2(file, image_size(base.path, base.format), base.path, base.format);
+  });
+}
+
+void DirStorage::renew_over(const wire::VolumeId& volume, const CopySource& base, Bytes size) {
+  const auto name = name_of(volume);
+  if (name.format != "qcow2") throw wire::failure(fmt::format("'{}' is no qcow2 image", volume.name));
+  const auto file = dir_path(path(), name);
+  const auto temporary = temporary_of(file);
+  std::error_code ignored;
+  fs::remove(temporary, ignored);
+  create_qcow2(temporary, size, base.path, base.format);
+  const sys::UniqueFd fd(::open(temporary.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) throw system_error("cannot write '" + temporary.string() + "'");
+  if (::rename(temporary.c_str(), file.c_str()) != 0)
+    throw system_error("cannot replace '" + file.string() + "'");
+  const sys::UniqueFd folder(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::fsync(folder.get()) != 0) throw system_error("cannot replace '" + file.string() + "'");
 }
 
 void DirStorage::copy_image(const CopySource& source, const std::string& format, const fs::path& to,

@@ -52,6 +52,8 @@ class DirStorage : public Storage {
   bool is_base(const wire::VolumeId& volume) const override;
   wire::VolumeId make_base(const wire::VolumeId& volume) override;
   wire::VolumeId clone_linked(const wire::VolumeId& base, Vmid vmid, const std::string& name) override;
+  wire::VolumeId clone_over(const CopySource& base, Vmid vmid) override;
+  void renew_over(const wire::VolumeId& volume, const CopySource& base, Bytes size) override;
   wire::VolumeId clone_full(const CopySource& source, Vmid vmid, const std::string& format,
                             const CopyProgress& progress, std::stop_token stop,
                             const std::string& name) override;

@@ -115,6 +115,25 @@ std::optional<Qcow2Header> read_qcow2_header(const std::filesystem::path& file) 
   return header;
 }
 
+bool reads_from(const std::filesystem::path& image, const std::filesystem::path& base) {
+  auto file = image;
+  for (int depth = 0; depth < 16; ++depth) {
+    std::error_code ignored;
+    if (file.extension() != ".qcow2" || !std::filesystem::exists(file, ignored)) return false;
+    const auto header = read_qcow2_header(file);
+    if (!header || header->backing_file.empty()) return false;
+    file = (file.parent_path() / header->backing_file).lexically_normal();
+    if (file == base.lexically_normal()) return true;
+  }
+  return false;
+}
+
+Bytes image_size(const std::filesystem::path& file, const std::string& format) {
+  if (format == "qcow2")
+    if (const auto header = read_qcow2_header(file)) return header->size;
+  return {static_cast<std::int64_t>(std::filesystem::file_size(file))};
+}
+
 void create_qcow2(const std::filesystem::path& file, Bytes size, const std::string& backing_file,
                   const std::string& backing_format) {
   if (backing_file.size() > kMaxBacking) throw Error(Errc::usage, "the path '{}' is too long", backing_file);

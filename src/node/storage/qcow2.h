@@ -20,6 +20,13 @@ struct Qcow2Header {
 /// Error(io).
 std::optional<Qcow2Header> read_qcow2_header(const std::filesystem::path& file);
 
+/// Whether what `image` has not got itself comes, over however many images, from `base`. False for an image
+/// that is not qcow2 or cannot be read.
+bool reads_from(const std::filesystem::path& image, const std::filesystem::path& base);
+
+/// What a machine sees of an image of ours; of other formats than qcow2 the file's size.
+Bytes image_size(const std::filesystem::path& file, const std::string& format);
+
 /// A new version 3 image of 64 KiB clusters at `file`, which must not exist. With a backing file it reads
 /// what that has (`backing_format` raw or qcow2), else zeroes. Throws Error(io).
 void create_qcow2(const std::filesystem::path& file, Bytes size, const std::string& backing_file = {},

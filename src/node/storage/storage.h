@@ -85,6 +85,12 @@ class Storage {
   /// A copy-on-write child: "local:9000/base-9000-disk-0.qcow2/1001/vm-1001-disk-0.qcow2".
   virtual wire::VolumeId clone_linked(const wire::VolumeId& base, Vmid vmid,
                                       const std::string& name = {}) = 0;
+  /// A qcow2 that reads `base`, a file of the node's, where it has nothing of its own. Unlike a linked clone
+  /// it has a name of its own ("local:1001/vm-1001-disk-0.qcow2"): it is to become independent of the base.
+  virtual wire::VolumeId clone_over(const CopySource& base, Vmid vmid) = 0;
+  /// Empties a qcow2 that no QEMU has open: from now on it is `size` and reads `base`. Durable; a kill leaves
+  /// the old content or the new.
+  virtual void renew_over(const wire::VolumeId& volume, const CopySource& base, Bytes size) = 0;
   /// A whole copy: a reflink where the file system has it, else of the allocated parts only.
   virtual wire::VolumeId clone_full(const CopySource& source, Vmid vmid, const std::string& format,
                                     const CopyProgress& progress, std::stop_token stop,

@@ -75,7 +75,10 @@ RunningVmPtr agent_machine(const Core& core, Vmid vmid) {
   const auto stored = core.configs().require(vmid);
   const auto agent = wire::PropertyString::parse(stored->config.get("agent"), "enabled");
   if (!agent.get_bool("enabled", false)) throw wire::failure("No QEMU guest agent configured");
-  if (auto vm = core.runtime.find(vmid)) return vm;
+  if (auto vm = core.runtime.find(vmid)) {
+    if (vm->hidden) throw wire::failure("QEMU guest agent is not running");  // what answers is not yet itself
+    return vm;
+  }
   throw wire::failure(fmt::format("VM {} is not running", vmid.value));
 }
 

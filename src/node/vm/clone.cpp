@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "node/vm/config_rules.h"
 #include "node/vm/disks.h"
+#include "node/vm/instant.h"
 #include "wire/api_error.h"
 #include "wire/size.h"
 
@@ -17,6 +18,7 @@ struct ClonePlan {
   std::string name;
   std::optional<std::string> description;
   std::string snapshot;
+  bool instant = false;  // its disk begins as nothing of its own (instant/records.h)
 };
 
 const Section& section_of(const config::StoredVm& vm, const std::string& snapshot) {
@@ -80,6 +82,8 @@ ClonePlan plan_clone(const Core& core, Vmid source, const Params& params) {
   const std::string old_name = vm->config.get("name", to_string(source));
   plan.name = text(params, "name", "Copy-of-VM-" + old_name);
   if (params.count("description") != 0) plan.description = text(params, "description");
+  plan.instant = is_template(vm->config.main) && plan.snapshot.empty() && plan.format.empty() &&
+                 can_be_instant(core, values, plan.description.value_or(vm->config.get("description")));
   return plan;
 }
 
@@ -89,6 +93,12 @@ wire::VolumeId copy_drive(const Core& core, const ClonePlan& plan, const qemu::D
   const auto [from, volume] = core.parts.storages.resolve(drive.volume);
   if (!from->exists(volume)) throw wire::failure(fmt::format("volume '{}' does not exist", drive.volume));
   const bool full = plan.full || drive.key == "tpmstate0";
+  if (plan.instant && full) {
+    on = plan.storage.empty() ? from : core.parts.storages.find(plan.storage);
+    context.log(
+        fmt::format("create full clone of drive {} ({}): filled in the background", drive.key, drive.volume));
+    return on->clone_over({from->path_of(volume), from->format_of(volume)}, plan.target);
+  }
   context.log(
       fmt::format("create {} clone of drive {} ({})", full ? "full" : "linked", drive.key, drive.volume));
   on = plan.storage.empty() ? from : core.parts.storages.find(plan.storage);
@@ -155,6 +165,10 @@ void clone_machine(Core& core, const ClonePlan& plan, TaskContext& context) {
     }
   });
   clone_drives(core, plan, config.main, context, undo);
+  if (plan.instant) {
+    undo.on_failure([&core, &plan] { core.records.forget(plan.target); });
+    remember_instant(core, plan.target, section_of(*source, {}), config.main, plan.full);
+  }
   core.configs().write(lock, config);
   undo.commit();
   core.publish_hosts();

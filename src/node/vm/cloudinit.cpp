@@ -258,6 +258,27 @@ CloudInitDrive cloudinit_drive(Vmid vmid, const config::Section& values, const H
            {"vendor-data", ""}}};
 }
 
+guest::Identity cloudinit_identity(Vmid vmid, const config::Section& values, const HostDns& dns) {
+  const Facts facts = facts_of(vmid, values, dns);
+  guest::Identity identity;
+  identity.instance_id = instance_id(user_data(values, facts), network_config(values, facts));
+  identity.hostname = facts.hostname;
+  identity.fqdn = facts.fqdn;
+  identity.uuid =
+      to_lower(wire::PropertyString::parse(values.get("smbios1"), "uuid").get_or("uuid", ""));
+  identity.user = values.get("ciuser");
+  identity.password_hash = values.get("cipassword");
+  identity.authorized_keys = facts.ssh_keys;
+  for (const auto& link : links_of(values)) {
+    identity.mac = link.mac;
+    identity.address = link.ip.ip;
+    identity.gateway = link.ip.gw;
+  }
+  identity.dns = facts.servers;
+  if (!facts.search_domain.empty()) identity.search = {facts.search_domain};
+  return identity;
+}
+
 std::string cloudinit_file(Vmid vmid, const config::Section& values, const HostDns& dns,
                            std::string_view type) {
   const CloudInitDrive drive = cloudinit_drive(vmid, values, dns);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "guest/identity.h"
 #include "node/config/vm_config.h"
 
 namespace hlid::node::vm {
@@ -31,6 +32,10 @@ struct CloudInitDrive {
 
 /// By `citype`: nocloud, configdrive2, opennebula.
 CloudInitDrive cloudinit_drive(Vmid vmid, const config::Section& values, const HostDns& dns);
+
+/// The same values for a machine that is resumed rather than booted (its host keys and machine id are added
+/// by who writes the drive). Only for configurations without an obstacle (instant/shape.h).
+guest::Identity cloudinit_identity(Vmid vmid, const config::Section& values, const HostDns& dns);
 
 /// Single files as GET cloudinit/dump shows them; `type` is user, network or meta.
 std::string cloudinit_file(Vmid vmid, const config::Section& values, const HostDns& dns,

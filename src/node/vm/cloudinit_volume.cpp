@@ -1,7 +1,9 @@
 // The cloud-init drive as a volume of a storage.
 #include "base/log.h"
+#include "base/text.h"
 #include "image/iso.h"
 #include "image/qemu_img.h"
+#include "node/instant/identity_file.h"
 #include "node/storage/dir_names.h"
 #include "node/vm/disks.h"
 #include "sys/files.h"
@@ -41,6 +43,18 @@ void put_custom_files(const Core& core, const Section& values, CloudInitDrive& d
   }
 }
 
+/// A machine that may be resumed finds its identity here, and its host keys whether it is resumed or booted.
+void put_instant_files(const Core& core, Vmid vmid, const Section& values, CloudInitDrive& drive) {
+  const auto keys = core.records.host_keys(vmid);
+  if (keys.empty() || drive.label != "cidata") return;
+  drive.files["vendor-data"] = instant::vendor_data(keys);
+  if (!instant::obstacle(values).empty()) return;
+  auto identity = cloudinit_identity(vmid, values, core.dns());
+  identity.host_keys = keys;
+  identity.machine_id = replace_all(core.parts.random.uuid().text, "-", "");
+  drive.files["hlid-identity"] = instant::print_identity(identity);
+}
+
 }  // namespace
 
 std::optional<qemu::Drive> cloudinit_drive_of(const Section& values) {
@@ -64,6 +78,7 @@ void write_cloudinit(const Core& core, Vmid vmid, const Section& values) {
   const auto drive = cloudinit_drive_of(values);
   if (!drive) return;
   CloudInitDrive files = cloudinit_drive(vmid, values, core.dns());
+  put_instant_files(core, vmid, values, files);
   put_custom_files(core, values, files);
   const auto [on, volume] = core.parts.storages.resolve(drive->volume);
   const fs::path target = on->path_of(volume);

@@ -6,6 +6,7 @@
 
 #include "base/ip.h"
 #include "base/log.h"
+#include "node/vm/instant.h"
 #include "sys/files.h"
 #include "wire/api_error.h"
 
@@ -13,7 +14,10 @@ namespace hlid::node::vm {
 
 Core::Core(Parts given)
     : parts(std::move(given)),
-      runtime(parts.run_folder, [this](Vmid vmid, bool crashed) { on_end(vmid, crashed); }) {}
+      runtime(parts.run_folder, [this](Vmid vmid, bool crashed) { on_end(vmid, crashed); }),
+      records(parts.run_folder.parent_path() / "etc" / "instant"),
+      warm({parts.run_folder.parent_path() / "warm", parts.run_folder}, parts.facts, parts.processes,
+           parts.clock) {}
 
 void Core::on_end(Vmid vmid, bool /*crashed*/) const {
   try {
@@ -45,6 +49,13 @@ VmLock Core::lock(Vmid vmid, TaskContext& context) const {
   });
   if (waited) context.log(" OK");
   return lock;
+}
+
+void Core::look_after_disks() {
+  static constexpr std::chrono::seconds kPause{20};
+  upkeep_ = std::jthread([this](const std::stop_token& stop) {
+    while (parts.clock.sleep(kPause, stop)) detach_disks(*this);
+  });
 }
 
 HostDns Core::dns() const {

@@ -4,8 +4,11 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "node/config/config_store.h"
+#include "node/instant/records.h"
+#include "node/instant/warm_copies.h"
 #include "node/network/network.h"
 #include "node/qemu/devices.h"
 #include "node/qemu/host_facts.h"
@@ -32,6 +35,8 @@ class Core {
 
   Parts parts;
   Runtime runtime;
+  instant::Records records;
+  instant::WarmCopies warm;
 
   config::ConfigStore& configs() const { return parts.configs; }
 
@@ -48,10 +53,14 @@ class Core {
   void publish_hosts() const;
   /// Throws ApiError 500 "VM 100 not running".
   RunningVmPtr require_running(Vmid vmid) const;
+  /// Begins the work that goes on as long as the daemon: disks of instant machines are filled.
+  void look_after_disks();
   bool is_running(Vmid vmid) const { return runtime.find(vmid) != nullptr; }
 
  private:
   void on_end(Vmid vmid, bool crashed) const;
+
+  std::jthread upkeep_;  // last: it uses all above
 };
 
 /// Throws ApiError 500 "VM is locked (backup)".

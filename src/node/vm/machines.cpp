@@ -15,6 +15,20 @@ void Machines::adopt() {
   core_->runtime.adopt();
   repair_all(*core_);
   core_->publish_hosts();
+  core_->look_after_disks();
+}
+
+std::string Machines::instant_setting() const {
+  return std::string(to_string(core_->records.setting()));
+}
+
+void Machines::set_instant_setting(const std::string& setting) {
+  const auto parsed = instant::parse_setting(setting);
+  if (!parsed)
+    throw wire::parameter_error("instant", fmt::format("value '{}' does not have a value in the enumeration "
+                                                       "'off, marked, all'",
+                                                       setting));
+  core_->records.write_setting(*parsed);
 }
 
 std::vector<Vmid> Machines::running() const {
@@ -72,7 +86,9 @@ std::string Machines::monitor(const Caller&, Vmid vmid, const std::string& comma
 
 std::filesystem::path Machines::console_socket(Vmid vmid, std::string_view device) const {
   const auto path = core_->runtime.file(vmid, device);
-  return core_->is_running(vmid) && std::filesystem::exists(path) ? path : std::filesystem::path();
+  const auto vm = core_->runtime.find(vmid);
+  const bool reachable = vm != nullptr && !vm->hidden;
+  return reachable && std::filesystem::exists(path) ? path : std::filesystem::path();
 }
 
 }  // namespace hlid::node::vm

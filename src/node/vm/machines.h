@@ -59,7 +59,8 @@ struct Caller {
 /// What the node lends to its machines; all of it outlives Machines.
 struct Parts {
   std::string node;
-  std::filesystem::path run_folder;  // sockets and pid files; its path must be short (unix socket paths)
+  std::filesystem::path run_folder;  // sockets and pid files; its path must be short (unix socket paths).
+                                     // Beside it: etc/instant and warm, of instant machines
   config::ConfigStore& configs;
   storage::Storages& storages;
   network::Network& network;
@@ -92,6 +93,11 @@ class Machines {
   wire::Upid start_all_task(const Caller& caller, const Params& params);
   wire::Upid stop_all_task(const Caller& caller, const Params& params);
   std::vector<Vmid> running() const;
+  /// Which clones of templates are resumed from memory instead of booted: "off", "marked" (those whose
+  /// description has the line "hlid-instant: on") or "all" (but those with "hlid-instant: off"). Kept.
+  std::string instant_setting() const;
+  /// Throws ApiError 400 for another word.
+  void set_instant_setting(const std::string& setting);
 
   // -- reading
   // ----------------------------------------------------------------------------------------------------

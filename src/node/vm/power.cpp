@@ -9,6 +9,7 @@
 #include "node/qemu/command_line.h"
 #include "node/vm/config_rules.h"
 #include "node/vm/disks.h"
+#include "node/vm/instant.h"
 #include "sys/files.h"
 #include "wire/api_error.h"
 
@@ -40,42 +41,11 @@ StoredVmPtr settle_pending(Core& core, const VmLock& lock, const StoredVmPtr& vm
   return written;
 }
 
-std::vector<network::Tap> taps_of(Vmid vmid, const Section& values) {
-  std::vector<network::Tap> taps;
-  for (const auto& card : qemu::nets_of(values)) {
-    if (const auto tap = tap_of(vmid, card)) taps.push_back(*tap);
-  }
-  return taps;
-}
-
 /// UEFI variables of a machine without efidisk0 live as long as QEMU does.
 void make_volatile_firmware(const Core& core, Vmid vmid, const Section& values) {
   if (values.get("bios") != "ovmf" || values.contains("efidisk0")) return;
   std::filesystem::copy_file(core.parts.facts.ovmf_vars, core.runtime.file(vmid, "ovmf.fd"),
                              std::filesystem::copy_options::overwrite_existing);
-}
-
-void launch(const Core& core, Vmid vmid, const std::vector<std::string>& command, bool in_network,
-            TaskContext& context) {
-  std::vector<std::string> argv =
-      in_network ? core.parts.network.command_prefix() : std::vector<std::string>();
-  argv.insert(argv.end(), command.begin(), command.end());
-  sys::Command run{.argv = argv, .timeout = kLaunchTime};
-  const auto result = core.parts.processes.run(run, context.stop_token());
-  if (result.ok()) return;
-  for (const auto& line : split(result.error_output, '\n')) {
-    if (!trim(line).empty()) context.log(line);
-  }
-  if (result.ending == sys::Ending::cancelled) throw Error(Errc::interrupted, "received interrupt");
-  throw wire::failure(fmt::format("start failed: QEMU of VM {} {}", vmid.value, result.describe()));
-}
-
-/// What the command line cannot say.
-void adjust_running(const RunningVmPtr& vm, const Section& values) {
-  const auto qmp = vm->qmp();
-  for (const auto& card : qemu::nets_of(values)) {
-    if (card.link_down) qmp->execute("set_link", {{"name", fmt::format("net{}", card.index)}, {"up", false}});
-  }
 }
 
 void signal_and_wait(Core& core, const RunningVmPtr& vm, int signal, const char* name, TaskContext& context) {
@@ -132,6 +102,42 @@ void reboot_machine(Core& core, const VmLock& lock, const Params& params, TaskCo
 
 }  // namespace
 
+std::vector<network::Tap> taps_of(Vmid vmid, const Section& values) {
+  std::vector<network::Tap> taps;
+  for (const auto& card : qemu::nets_of(values)) {
+    if (const auto tap = tap_of(vmid, card)) taps.push_back(*tap);
+  }
+  return taps;
+}
+
+void launch(const Core& core, Vmid vmid, const std::vector<std::string>& command, bool in_network,
+            TaskContext& context) {
+  std::vector<std::string> argv =
+      in_network ? core.parts.network.command_prefix() : std::vector<std::string>();
+  argv.insert(argv.end(), command.begin(), command.end());
+  sys::Command run{.argv = argv, .timeout = kLaunchTime};
+  const auto result = core.parts.processes.run(run, context.stop_token());
+  if (result.ok()) return;
+  for (const auto& line : split(result.error_output, '\n')) {
+    if (!trim(line).empty()) context.log(line);
+  }
+  if (result.ending == sys::Ending::cancelled) throw Error(Errc::interrupted, "received interrupt");
+  throw wire::failure(fmt::format("start failed: QEMU of VM {} {}", vmid.value, result.describe()));
+}
+
+void adjust_running(const RunningVmPtr& vm, const Section& values) {
+  const auto qmp = vm->qmp();
+  for (const auto& card : qemu::nets_of(values)) {
+    if (card.link_down) qmp->execute("set_link", {{"name", fmt::format("net{}", card.index)}, {"up", false}});
+  }
+}
+
+void kill_qemu(Core& core, const RunningVmPtr& vm) {
+  vm->ending = true;
+  sys::send_signal(vm->process, SIGKILL);
+  core.runtime.wait_end(vm, seconds(10), {});
+}
+
 std::optional<network::Tap> tap_of(Vmid vmid, const qemu::NetCard& card) {
   if (card.bridge.empty()) return std::nullopt;
   network::Tap tap{vmid, card.index, card.bridge};
@@ -154,6 +160,7 @@ void start_locked(Core& core, const VmLock& lock, const Params& params, TaskCont
     context.log("generating cloud-init ISO");
     write_cloudinit(core, vmid, values);
   }
+  if (resume_instant(core, lock, values, context)) return;
   if (values.contains("tpmstate0")) throw wire::failure("TPM state is not supported by this node");
   const auto command = qemu::build_command(vmid, values, core.parts.facts, places_of(core, values));
   make_volatile_firmware(core, vmid, values);
@@ -171,11 +178,7 @@ void start_locked(Core& core, const VmLock& lock, const Params& params, TaskCont
   }
   launch(core, vmid, command, !taps.empty(), context);
   undo.on_failure([&core, vmid] {  // its monitor never answered: it must not run on unseen
-    if (const auto left = core.runtime.find(vmid)) {
-      left->ending = true;
-      sys::send_signal(left->process, SIGKILL);
-      core.runtime.wait_end(left, seconds(10), {});
-    }
+    if (const auto left = core.runtime.find(vmid)) kill_qemu(core, left);
   });
   const auto running = core.runtime.attach(vmid);
   undo.commit();

@@ -9,6 +9,15 @@ namespace hlid::node::vm {
 void start_machine(Core& core, Vmid vmid, const Params& params, TaskContext& context);
 void start_locked(Core& core, const VmLock& lock, const Params& params, TaskContext& context);
 
+/// Runs a machine's QEMU until it has daemonised itself. Throws ApiError with what it said.
+void launch(const Core& core, Vmid vmid, const std::vector<std::string>& command, bool in_network,
+            TaskContext& context);
+std::vector<network::Tap> taps_of(Vmid vmid, const Section& values);
+/// What the command line cannot say.
+void adjust_running(const RunningVmPtr& vm, const Section& values);
+/// Kills it without asking.
+void kill_qemu(Core& core, const RunningVmPtr& vm);
+
 /// The tap of a card on a bridge.
 std::optional<network::Tap> tap_of(Vmid vmid, const qemu::NetCard& card);
 

@@ -4,7 +4,9 @@
 #include <map>
 
 #include "base/log.h"
+#include "node/storage/qcow2.h"
 #include "node/vm/disks.h"
+#include "node/vm/instant.h"
 #include "wire/api_error.h"
 
 namespace hlid::node::vm {
@@ -43,14 +45,24 @@ void repair_one(Core& core, const config::StoredVm& vm) {
   }
 }
 
+/// Where a volume is; its own name when nobody knows.
+std::string file_of(const Core& core, const std::string& volume) {
+  const auto id = wire::parse_volume_id(volume);
+  const auto on = id ? core.parts.storages.find_if_exists(id->storage) : nullptr;
+  return on != nullptr ? on->path_of(*id).string() : volume;
+}
+
 /// Volumes of machines that no config names any more: what an allocation or a release left when it was
 /// killed. Disks become unusedN, as Proxmox's `qm rescan` makes them; a cloud-init disc is made anew when it
 /// is needed.
 void rescan_one(Core& core, const config::StoredVm& vm, const std::vector<wire::VolumeId>& owned) {
-  const auto named = volumes_of(vm.config);
+  std::vector<std::string> named;
+  for (const auto& volume : volumes_of(vm.config)) named.push_back(file_of(core, volume));
   std::vector<wire::VolumeId> lost;
   for (const auto& volume : owned) {
-    if (std::find(named.begin(), named.end(), to_string(volume)) == named.end()) lost.push_back(volume);
+    // By file: the same volume has two names when a linked clone reads a warm copy.
+    if (std::find(named.begin(), named.end(), file_of(core, to_string(volume))) == named.end())
+      lost.push_back(volume);
   }
   if (lost.empty() || vm.config.main.contains("lock")) return;
   const VmLock lock = core.configs().lock(vm.vmid);
@@ -104,11 +116,13 @@ void refuse_used_bases(const Core& core, Vmid vmid, const VmConfig& config) {
     if (other->vmid == vmid) continue;
     for (const auto& volume : volumes_of(other->config)) {
       const auto id = wire::parse_volume_id(volume);
-      const auto slash = id ? id->name.rfind('/') : std::string::npos;
-      if (slash == std::string::npos) continue;
+      if (!id) continue;
       for (const auto& own : volumes_of(config)) {
         const auto base = wire::parse_volume_id(own);
-        if (base && base->storage == id->storage && id->name.rfind(base->name + "/", 0) == 0) {
+        if (!base) continue;
+        const bool named = base->storage == id->storage && id->name.rfind(base->name + "/", 0) == 0;
+        // An instant machine's disk does not say it in its name.
+        if (named || storage::reads_from(file_of(core, volume), file_of(core, own))) {
           throw wire::failure(fmt::format("base volume '{}' is still in use by linked cloned", base->name));
         }
       }
@@ -132,10 +146,12 @@ void finish_removal(Core& core, const VmLock& lock, bool all) {
     const auto name = fmt::format("{}.serial{}", lock.vmid().value, port);
     std::filesystem::remove(core.parts.serial_log_folder / name, ignored);
   }
+  core.records.forget(lock.vmid());
   core.configs().remove(lock);
 }
 
 void repair_all(Core& core) {
+  repair_instant(core);
   for (const auto& vm : core.configs().all()) {
     try {
       repair_one(core, *vm);

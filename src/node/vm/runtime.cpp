@@ -127,10 +127,11 @@ void Runtime::adopt() {
   }
 }
 
-RunningVmPtr Runtime::attach(Vmid vmid) {
+RunningVmPtr Runtime::attach(Vmid vmid, bool hidden) {
   const auto process = process_of(vmid);
   if (!process) throw Error(Errc::failed, "QEMU of machine {} is not there", vmid.value);
   auto vm = std::make_shared<RunningVm>(vmid, *process, file(vmid, "qga"));
+  vm->hidden = hidden;
   {
     // In the table before its monitor is known: from now on it counts as running.
     const std::lock_guard guard(mutex_);
@@ -205,7 +206,7 @@ void Runtime::settle(const RunningVmPtr& vm) {
 
 void Runtime::remove_files(Vmid vmid) const {
   for (const char* suffix :
-       {"pid", "qmp", "qga", "vnc", "serial0", "serial1", "serial2", "serial3", "ovmf.fd"}) {
+       {"pid", "qmp", "qga", "vnc", "serial0", "serial1", "serial2", "serial3", "ovmf.fd", "mig"}) {
     std::error_code ignored;  // what is not there need not be removed
     fs::remove(file(vmid, suffix), ignored);
   }

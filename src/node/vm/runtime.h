@@ -37,6 +37,7 @@ struct RunningVm {
   const sys::ProcessId process;
   qemu::AgentClient agent;
   std::atomic<bool> paused{false};
+  std::atomic<bool> hidden{false};  // resumed, and not itself yet: nobody but its start may reach it
   std::atomic<bool> ending{false};  // somebody asked for the end, or the guest shut down: not a crash
 
   /// Throws Error(io) once the monitor is gone.
@@ -70,7 +71,7 @@ class Runtime {
   void adopt();
   /// After QEMU has daemonised itself: reads its pid file, connects to its monitor, and watches it from now
   /// on. Throws Error when it is not there.
-  RunningVmPtr attach(Vmid vmid);
+  RunningVmPtr attach(Vmid vmid, bool hidden = false);
   /// Waits until the process is gone and nothing is left of it; false after the time, or when asked to stop.
   bool wait_end(const RunningVmPtr& vm, std::chrono::milliseconds timeout, std::stop_token stop);
 

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "node/vm/config_rules.h"
 #include "node/vm/disks.h"
+#include "node/vm/instant.h"
 #include "node/vm/repair.h"
 #include "wire/api_error.h"
 #include "wire/size.h"
@@ -19,7 +20,8 @@ Bytes wanted_size(const std::string& size, Bytes now) {
 }
 
 /// A drive of the command line goes by its device's name, a plugged one by its node's.
-void resize_live(const RunningVmPtr& vm, const std::string& key, Bytes size) {
+void resize_live(const Core& core, const RunningVmPtr& vm, const std::string& key, Bytes size) {
+  pause_detaching(core, vm);
   const auto qmp = vm->qmp();
   try {
     qmp->execute("block_resize", {{"device", "drive-" + key}, {"size", size.count}});
@@ -47,7 +49,7 @@ void resize_drive(Core& core, const VmLock& lock, const std::string& key, const 
   if (target < now) throw wire::failure("shrinking disks is not supported");
   if (target > now) {
     if (running != nullptr) {
-      resize_live(running, key, target);
+      resize_live(core, running, key, target);
     } else {
       on->resize(volume, target);
       context.log("Image resized.");
@@ -104,6 +106,7 @@ wire::Upid Machines::make_template(const Caller& caller, Vmid vmid, const Params
     // `template: 1` first: from here on nothing starts it, and a successor of a killed daemon finishes the
     // work.
     config.main.set("template", "1");
+    core.records.forget(vmid);
     core.configs().write(lock, config);
     finish_template(core, lock);
     core.publish_hosts();
@@ -122,6 +125,7 @@ wire::Upid Machines::remove(const Caller& caller, Vmid vmid, const Params& param
         config.main.set("lock", "destroyed");
         core.configs().write(lock, config);
         finish_removal(core, lock, flag(params, "destroy-unreferenced-disks"));
+        if (is_template(config.main)) prune_warm_copies(core);
         if (flag(params, "purge"))
           context.log(fmt::format("purging VM {} from related configurations..", vmid.value));
         core.publish_hosts();

@@ -1,0 +1,69 @@
+// What a warm copy and a machine resumed from it look like to QEMU: pure functions of the machine's
+// configuration, and the key that says which machines may share one copy.
+//
+// A migration stream fits only the very hardware it was taken from (QEMU docs/devel/migration.rst), so both
+// command lines are made from the same configuration by the same function and differ only in files,
+// identities and the sharing of the memory. The machine's card is the exception: the copy's is unplugged
+// before the memory is kept, the machine's own is plugged in when the machine has become itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "node/qemu/command_line.h"
+#include "node/qemu/plug.h"
+
+namespace hlid::node::instant {
+
+using config::Section;
+
+/// The memory of every warm copy; a machine with more gets the rest as a module that is plugged in.
+inline constexpr long long kWarmMib = 1024;
+/// The largest machine (MiB): what the memory slots' address range is laid out for.
+inline constexpr long long kMostMib = 524288;
+
+/// Why a machine of this configuration has to boot, for people ("its firmware is OVMF"); empty when it may be
+/// resumed. Options that are not known to be harmless are such a reason too.
+std::string obstacle(const Section& values);
+
+/// The disk with the machine's system: the only drive with content. Only when there is no obstacle.
+qemu::Drive system_disk(const Section& values);
+
+/// The copy's configuration: same hardware, but the copy's own name, identities and card, kWarmMib of memory
+/// and guest::warm values for cloud-init.
+Section warm_values(const Section& values);
+
+/// The command line of a warm copy. `values` are warm_values(); `memory` becomes the copy's memory.
+std::vector<std::string> warm_command(const Section& values, const qemu::HostFacts& facts,
+                                      const qemu::Places& places, const std::string& memory);
+
+/// The command line that waits for a copy's state: of the machine itself, with the copy's memory mapped
+/// privately and without cards.
+std::vector<std::string> resumed_command(Vmid vmid, const Section& values, const qemu::HostFacts& facts,
+                                         const qemu::Places& places, const std::string& memory);
+
+/// The machine's hardware as it is right after the resumption (no cards): what plug_commands() compares with.
+Section without_cards(const Section& values);
+
+/// The file that a template's disk is, as far as a copy depends on it.
+struct BaseFile {
+  std::string path;
+  std::string format;
+  std::int64_t size = 0;  ///< of the file
+  std::int64_t mtime_ns = 0;
+  std::uint64_t inode = 0;
+};
+/// Throws Error(io) when it is not there.
+BaseFile look_at_base(const std::string& path, const std::string& format);
+
+/// 32 hexadecimal digits over all that makes one copy differ from another: the template's disk, QEMU's
+/// version, and the copy's command line (machine, processor, accelerator, devices) and user.
+std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const BaseFile& base);
+
+/// What plugs in the memory beyond kWarmMib; empty when there is none.
+std::vector<qemu::QmpCommand> memory_commands(const Section& values);
+
+}  // namespace hlid::node::instant

@@ -1,0 +1,89 @@
+// Which clones become instant machines, and what a daemon finds of them when it starts.
+#include "node/vm/instant.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "node/instant/identity_file.h"
+#include "node/storage/qcow2.h"
+#include "node/vm/disks.h"
+#include "node/vm/power.h"
+#include "sys/files.h"
+#include "wire/api_error.h"
+
+namespace hlid::node::vm {
+namespace {
+
+using instant::Stage;
+
+std::vector<qemu::Drive> disks_with_content(const Section& values) {
+  std::vector<qemu::Drive> out;
+  for (auto& drive : qemu::drives_of(values))
+    if (!drive.is_cdrom() && request_of(drive) == DriveRequest::existing) out.push_back(std::move(drive));
+  return out;
+}
+
+/// Of every machine's disk: does it read this file?
+bool is_read_by_machines(const Core& core, const std::filesystem::path& file) {
+  for (const auto& vm : core.configs().all()) {
+    for (const auto& volume : volumes_of(vm->config)) {
+      const auto id = wire::parse_volume_id(volume);
+      const auto on = id ? core.parts.storages.find_if_exists(id->storage) : nullptr;
+      if (on != nullptr && storage::reads_from(on->path_of(*id), file)) return true;
+    }
+  }
+  return false;
+}
+
+/// What a killed daemon had begun to resume is ended; its next start boots it.
+void end_half_resumed(Core& core, Vmid vmid, Stage stage) {
+  if (stage != Stage::resuming && stage != Stage::plugging) return;
+  const auto running = core.runtime.find(vmid);
+  if (running == nullptr) return;
+  log::info("machine {} was only half resumed: ending it, its next start boots it", vmid.value);
+  kill_qemu(core, running);
+}
+
+}  // namespace
+
+bool can_be_instant(const Core& core, const Section& source, const std::string& description) {
+  if (!instant::is_wanted(core.records.setting(), description)) return false;
+  const auto disks = disks_with_content(source);
+  if (disks.size() != 1 || source.contains("efidisk0") || source.contains("tpmstate0")) return false;
+  const auto [on, volume] = core.parts.storages.resolve(disks.front().volume);
+  return on->is_base(volume) && on->exists(volume);
+}
+
+void remember_instant(Core& core, Vmid vmid, const Section& source, const Section& clone, bool full) {
+  const auto own = disks_with_content(clone);
+  const auto [on, volume] = core.parts.storages.resolve(disks_with_content(source).front().volume);
+  core.records.write_host_keys(vmid,
+                               instant::make_host_keys(core.parts.processes, clone.get("name", "machine")));
+  core.records.write(
+      vmid, {Stage::fresh, own.front().volume, on->path_of(volume).string(), on->format_of(volume), full});
+}
+
+void repair_instant(Core& core) {
+  for (const Vmid vmid : core.records.all()) {
+    try {
+      if (core.configs().find(vmid) == nullptr) {
+        core.records.forget(vmid);
+        continue;
+      }
+      if (const auto record = core.records.find(vmid)) end_half_resumed(core, vmid, record->stage);
+    } catch (const Error& error) {
+      log::warn("machine {}: {}", vmid.value, error.what());
+    }
+  }
+  prune_warm_copies(core);
+}
+
+void prune_warm_copies(Core& core) {
+  core.warm.prune([&core](const instant::WarmCopy& copy, const std::string& base) {
+    if (is_read_by_machines(core, copy.disk())) return true;
+    const auto meta = sys::read_file_if_exists(copy.folder / "meta.json", 1U << 16);
+    const bool same_qemu = meta && contains(*meta, "\"" + core.parts.facts.qemu_version + "\"");
+    return same_qemu && std::filesystem::exists(base);
+  });
+}
+
+}  // namespace hlid::node::vm
