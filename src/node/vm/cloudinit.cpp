@@ -264,8 +264,7 @@ guest::Identity cloudinit_identity(Vmid vmid, const config::Section& values, con
   identity.instance_id = instance_id(user_data(values, facts), network_config(values, facts));
   identity.hostname = facts.hostname;
   identity.fqdn = facts.fqdn;
-  identity.uuid =
-      to_lower(wire::PropertyString::parse(values.get("smbios1"), "uuid").get_or("uuid", ""));
+  identity.uuid = to_lower(wire::PropertyString::parse(values.get("smbios1"), "uuid").get_or("uuid", ""));
   identity.user = values.get("ciuser");
   identity.password_hash = values.get("cipassword");
   identity.authorized_keys = facts.ssh_keys;
