@@ -13,12 +13,12 @@
 namespace hlid::cli {
 namespace {
 
-apply::Widths widths_for(const plan::Plan& plan, bool emulated) {
+apply::Widths widths_for(const plan::Plan& plan) {
   apply::Widths widths;
   widths.total = 8;
   widths.other = 2;
   for (const auto& step : plan.steps)
-    if (step.resource.starts_with("start:")) widths.queues[step.resource] = emulated ? 3 : 6;
+    if (step.resource.starts_with("start:")) widths.queues[step.resource] = 6;
   return widths;
 }
 
@@ -71,7 +71,7 @@ Exit run_plan(LabSession& session, const plan::Plan& plan, apply::Journal& journ
   {
     const auto progress = make_progress(style_for(options.json), plan);
     outcome =
-        apply::Executor(plan, *runner, *progress, journal, widths_for(plan, session.emulated())).run(stop);
+        apply::Executor(plan, *runner, *progress, journal, widths_for(plan)).run(stop);
   }
   const auto status = status_of(outcome);
   if (options.json)

@@ -1,5 +1,6 @@
 #include <set>
 
+#include "base/text.h"
 #include "drive/machine_config.h"
 #include "drive/ownership.h"
 #include "drive/step_scope.h"
@@ -11,6 +12,7 @@ namespace hlid::drive {
 namespace {
 
 constexpr std::chrono::seconds kPatienceForClone{1800};
+constexpr const char* kInstantMark = "hlid-instant:";
 
 /// A clone that an earlier run started may still be copying: its lock goes when it is done.
 Found wait_unlocked(const StepScope& scope, const std::string& name) {
@@ -82,6 +84,10 @@ void clone(const StepScope& scope) {
   request.new_id = machine.vmid;
   request.name = machine.name;
   request.description = machine_description(lab.name, machine.name, template_key_of(image));
+  // Where the plan tells an embedded node whether the machine is to be resumed from memory.
+  if (contains(scope.step.details.count("description") != 0 ? scope.step.details.at("description") : "",
+               kInstantMark))
+    request.description += fmt::format("\n{} {}", kInstantMark, machine.instant ? "on" : "off");
   request.full = !machine.linked_clone;
   request.storage = lab.proxmox.storage;
   request.target = machine.node;

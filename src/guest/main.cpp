@@ -16,6 +16,7 @@
 #include "guest/files.h"
 #include "guest/identity.h"
 #include "guest/machine.h"
+#include "guest/systemd.h"
 
 namespace {
 
@@ -48,24 +49,14 @@ std::vector<std::string> part_from_the_template(const std::string& input) {
   return {reseed(input.substr(end + 1)), set_clock(seconds, nanoseconds)};
 }
 
-/// These were stopped before the warm copy was: each reads its identity when it starts (journald the
-/// machine-id, the SSH server its host keys, networkd the files of the network device that the node plugs in
-/// afterwards), or must not wake in all copies at once (the timers, which hlid-wake.timer starts). One call,
-/// which does not wait: under emulation a process costs a tenth of a second.
-std::vector<std::string> start_services() {
-  static const char* const kStart[] = {"/usr/bin/systemctl",
-                                       "--no-block",
-                                       "start",
-                                       "systemd-journald.socket",
-                                       "systemd-journald-dev-log.socket",
-                                       "systemd-journald.service",
-                                       "systemd-networkd.socket",
-                                       "systemd-networkd.service",
-                                       "ssh.service",
-                                       "hlid-wake.timer",
-                                       nullptr};
-  return {run(kStart)};
-}
+/// These were stopped before the warm copy was: each reads its identity when it starts (the network daemon
+/// the files of the device that the node plugs in afterwards, journald the machine-id, the SSH server its
+/// host keys), or must not wake in all copies at once (the timers, which hlid-wake.timer starts). The network
+/// comes first: it is waited for.
+const std::vector<std::string> kServices = {"systemd-networkd.socket",  "systemd-networkd.service",
+                                            "systemd-journald.socket",  "systemd-journald-dev-log.socket",
+                                            "systemd-journald.service", "ssh.service",
+                                            "hlid-wake.timer"};
 
 int become(const std::string& device) {
   auto failures = part_from_the_template(read_standard_input());
@@ -78,7 +69,7 @@ int become(const std::string& device) {
   failures = write_identity("", *identity, random_bytes(512));
   failures.push_back(set_hostname(identity->hostname));
   if (!identity->uuid.empty()) failures.push_back(show_uuid(identity->uuid));
-  for (auto& one : start_services()) failures.push_back(std::move(one));
+  for (auto& one : start_units(kServices)) failures.push_back(std::move(one));
   failures.push_back(grow_root());
   ::sync();  // a power cut from here on finds this machine, not the copy
   return report(failures);

@@ -215,7 +215,12 @@ BaseFile look_at_base(const std::string& path, const std::string& format) {
           std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
 }
 
-std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const BaseFile& base) {
+std::string identity_of(const BaseFile& base) {
+  return fmt::format("{} {} {} {} {}", base.path, base.format, base.size, base.mtime_ns, base.inode);
+}
+
+std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const BaseFile& base,
+                     const Files& seed) {
   qemu::Places places{"RUN", {}};
   Section values = warm;
   for (auto drive : qemu::drives_of(warm)) {
@@ -226,9 +231,8 @@ std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const Ba
     values.set(drive.key, drive.print());
     places.volumes[name] = {name, drive.is_cloudinit() ? "raw" : "qcow2", false};
   }
-  std::string text =
-      fmt::format("{}\n{}\n{}\n{} {} {} {} {}\n", kFormat, facts.qemu_version, values.get("ciuser"),
-                  base.path, base.format, base.size, base.mtime_ns, base.inode);
+  std::string text = fmt::format("{}\n{}\n{}\n", kFormat, facts.qemu_version, identity_of(base));
+  for (const auto& [name, content] : seed) text += name + "\n" + content + "\n";
   for (const auto& word : warm_command(values, facts, places, "MEMORY")) text += word + "\n";
   return sys::sha256_hex(text).substr(0, 32);
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,12 +57,18 @@ struct BaseFile {
   std::int64_t mtime_ns = 0;
   std::uint64_t inode = 0;
 };
+/// One line that changes when the file does.
+std::string identity_of(const BaseFile& base);
 /// Throws Error(io) when it is not there.
 BaseFile look_at_base(const std::string& path, const std::string& format);
 
+/// The files of a cloud-init drive, by name.
+using Files = std::map<std::string, std::string>;
+
 /// 32 hexadecimal digits over all that makes one copy differ from another: the template's disk, QEMU's
-/// version, and the copy's command line (machine, processor, accelerator, devices) and user.
-std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const BaseFile& base);
+/// version, the copy's command line (machine, processor, accelerator, devices) and its cloud-init files.
+std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const BaseFile& base,
+                     const Files& seed);
 
 /// What plugs in the memory beyond kWarmMib; empty when there is none.
 std::vector<qemu::QmpCommand> memory_commands(const Section& values);

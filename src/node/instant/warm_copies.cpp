@@ -40,6 +40,8 @@ void clear_away(const fs::path& path) {
 json::object meta_of(const Recipe& recipe, const qemu::HostFacts& facts) {
   return {{"key", recipe.key},
           {"base", recipe.base.path},
+          {"base_format", recipe.base.format},
+          {"base_identity", identity_of(recipe.base)},
           {"qemu", facts.qemu_version},
           {"accelerator", qemu::emulated(recipe.values, facts) ? "tcg" : "kvm"},
           {"vcpus", qemu::vcpu_count(recipe.values)},
@@ -120,7 +122,7 @@ WarmCopy WarmCopies::make(const Recipe& recipe, const Log& log, const std::stop_
   sys::write_durable(places.copy.folder / "meta.json", to_pretty_text(meta_of(recipe, facts_)));
   for (const auto& file : {places.copy.disk(), places.copy.memory()}) {
     sync_path(file);
-    fs::permissions(file, fs::perms::owner_read);
+    fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
   }
   sync_path(places.copy.folder);
   fs::rename(places.copy.folder, target.folder);
@@ -131,13 +133,27 @@ WarmCopy WarmCopies::make(const Recipe& recipe, const Log& log, const std::stop_
   return target;
 }
 
-void WarmCopies::prune(const std::function<bool(const WarmCopy&, const std::string&)>& wanted) {
+bool WarmCopies::is_current(const WarmCopy& copy) const {
+  const auto text = sys::read_file_if_exists(copy.folder / "meta.json", 1U << 16);
+  if (!text) return false;
+  try {
+    const json::value meta = parse_json(*text, "meta.json");
+    const auto& object = meta.as_object();
+    const auto path = get_string(object, "base").value_or("");
+    const auto base = look_at_base(path, get_string(object, "base_format").value_or(""));
+    return get_string(object, "base_identity") == identity_of(base) &&
+           get_string(object, "qemu") == facts_.qemu_version;
+  } catch (const std::exception& error) {  // the template is gone
+    log::debug("{}", error.what());
+    return false;
+  }
+}
+
+void WarmCopies::prune(const std::function<bool(const WarmCopy&)>& needed) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(options_.folder, ignored)) {
     const WarmCopy copy{entry.path()};
-    if (entry.path().extension() == kNew || !is_whole(copy)) continue;
-    const auto header = storage::read_qcow2_header(copy.disk());
-    if (wanted(copy, header ? header->backing_file : "")) continue;
+    if (entry.path().extension() == kNew || !is_whole(copy) || is_current(copy) || needed(copy)) continue;
     log::info("warm copy {} is of no use any more", entry.path().filename().string());
     clear_away(copy.folder);
   }

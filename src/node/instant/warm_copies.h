@@ -36,10 +36,10 @@ struct WarmCopy {
 
 /// What a copy is made of.
 struct Recipe {
-  std::string key;                          ///< warm_key()
-  Section values;                           ///< warm_values()
-  BaseFile base;                            ///< the template's disk
-  std::map<std::string, std::string> seed;  ///< the files of the copy's cloud-init drive
+  std::string key;  ///< warm_key()
+  Section values;   ///< warm_values()
+  BaseFile base;    ///< the template's disk
+  Files seed;       ///< of the copy's cloud-init drive
 };
 
 using Log = std::function<void(const std::string&)>;
@@ -59,12 +59,14 @@ class WarmCopies {
   WarmCopy obtain(const Recipe& recipe, const Log& log, std::stop_token stop);
   std::optional<WarmCopy> find(const std::string& key) const;
 
-  /// Removes copies for which `wanted` says no, given their folder and the template's disk they are over.
-  void prune(const std::function<bool(const WarmCopy&, const std::string& base)>& wanted);
+  /// Removes copies that can serve no machine any more (the template's disk or QEMU is another one) unless
+  /// `needed` says that a machine's disk reads theirs.
+  void prune(const std::function<bool(const WarmCopy&)>& needed);
 
  private:
   WarmCopy make(const Recipe& recipe, const Log& log, const std::stop_token& stop);
   void sweep() const;
+  bool is_current(const WarmCopy& copy) const;
 
   Options options_;
   const qemu::HostFacts& facts_;

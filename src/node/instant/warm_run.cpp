@@ -93,10 +93,12 @@ class WarmRun {
     fs::resize_file(seed(), std::uintmax_t{4} << 20);
   }
 
+  fs::path log_folder() const { return places_.run / "log"; }
   fs::path seed() const { return places_.run / "seed.iso"; }
 
   void launch() {
-    qemu::Places places{places_.run.string(), {}, places_.run.string()};
+    sys::make_folder(log_folder());
+    qemu::Places places{places_.run.string(), {}, log_folder().string()};
     for (const auto& drive : qemu::drives_of(recipe_.values)) {
       if (drive.is_empty()) continue;
       places.volumes[drive.volume] = drive.is_cloudinit()
@@ -130,7 +132,7 @@ class WarmRun {
   }
 
   std::string last_words() const {
-    const auto text = sys::read_file_if_exists(places_.run / "0.serial0").value_or("");
+    const auto text = sys::read_file_if_exists(log_folder() / "0.serial0").value_or("");
     return text.empty()
                ? ""
                : "; the console's end: " + text.substr(text.size() - std::min<std::size_t>(text.size(), 400));

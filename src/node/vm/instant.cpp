@@ -78,12 +78,7 @@ void repair_instant(Core& core) {
 }
 
 void prune_warm_copies(Core& core) {
-  core.warm.prune([&core](const instant::WarmCopy& copy, const std::string& base) {
-    if (is_read_by_machines(core, copy.disk())) return true;
-    const auto meta = sys::read_file_if_exists(copy.folder / "meta.json", 1U << 16);
-    const bool same_qemu = meta && contains(*meta, "\"" + core.parts.facts.qemu_version + "\"");
-    return same_qemu && std::filesystem::exists(base);
-  });
+  core.warm.prune([&core](const instant::WarmCopy& copy) { return is_read_by_machines(core, copy.disk()); });
 }
 
 }  // namespace hlid::node::vm

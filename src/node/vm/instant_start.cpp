@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "guest/warm_values.h"
 #include "node/instant/transfer.h"
 #include "node/qemu/agent_exec.h"
 #include "node/qemu/plug.h"
@@ -46,8 +47,9 @@ class Resumption {
     instant::Recipe recipe;
     recipe.values = instant::warm_values(values_);
     recipe.base = instant::look_at_base(record_.base, record_.base_format);
-    recipe.key = instant::warm_key(recipe.values, core_.parts.facts, recipe.base);
     recipe.seed = cloudinit_drive(Vmid{0}, recipe.values, {}).files;
+    recipe.seed["meta-data"] = fmt::format("instance-id: {}\n", guest::warm::kInstanceId);
+    recipe.key = instant::warm_key(recipe.values, core_.parts.facts, recipe.base, recipe.seed);
     return core_.warm.obtain(
         recipe, [this](const std::string& line) { context_.log(line); }, context_.stop_token());
   }

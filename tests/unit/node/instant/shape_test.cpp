@@ -84,7 +84,7 @@ TEST(Shape, NoBalloonReportsPagesOfAFileThatOthersRead) {
 
 TEST(Shape, MachinesOfOneShapeShareAKey) {
   const auto key = [](const std::string& more, const BaseFile& base = kBase) {
-    return warm_key(warm_values(machine(more)), facts(), base);
+    return warm_key(warm_values(machine(more)), facts(), base, {});
   };
   const std::string one = key("");
   EXPECT_EQ(one.size(), 32U);
@@ -94,16 +94,15 @@ TEST(Shape, MachinesOfOneShapeShareAKey) {
         "smbios1: uuid=aaaaaaaa-2222-3333-4444-555555555555\n",
         "virtio0: local:7/vm-7-disk-3.qcow2,discard=on,iothread=1,size=9G\n"})
     EXPECT_EQ(key(same), one) << same;
-  for (const char* other :
-       {"cores: 3\n", "cpu: qemu64\n", "serial1: socket\n", "ciuser: thor\n", "machine: pc-i440fx-7.1\n",
-        "balloon: 0\n", "kvm: 0\nagent: enabled=1,type=isa\n"})
+  for (const char* other : {"cores: 3\n", "cpu: qemu64\n", "serial1: socket\n", "machine: pc-i440fx-7.1\n",
+                            "balloon: 0\n", "kvm: 0\nagent: enabled=1,type=isa\n"})
     EXPECT_NE(key(other), one) << other;
   for (const BaseFile& base :
        {BaseFile{"/images/base.raw", "raw", 5 << 20, 78, 12}, BaseFile{"/x", "raw", 5 << 20, 77, 12}})
     EXPECT_NE(key("", base), one);
   auto newer = facts();
   newer.qemu_version = "8.0.0";
-  EXPECT_NE(warm_key(warm_values(machine()), newer, kBase), one);
+  EXPECT_NE(warm_key(warm_values(machine()), newer, kBase, {}), one);
 }
 
 TEST(Shape, SaysWhatKeepsAMachineFromBeingResumed) {

@@ -40,8 +40,8 @@ struct WarmCopiesTest : testing::Test {
                         more)
                         .main);
     out.base = look_at_base(base.string(), "raw");
-    out.key = warm_key(out.values, facts, out.base);
     out.seed = {{"user-data", "#cloud-config\n"}, {"meta-data", ""}};
+    out.key = warm_key(out.values, facts, out.base, out.seed);
     return out;
   }
   Log log() {
@@ -131,16 +131,21 @@ TEST_F(WarmCopiesTest, WhatAKilledDaemonLeftIsRemoved) {
   EXPECT_TRUE(fs::is_empty(folder.path() / "run"));
 }
 
-TEST_F(WarmCopiesTest, GoWhenNobodyWantsThem) {
+TEST_F(WarmCopiesTest, GoWhenTheirTemplateChangedAndNoMachineReadsThem) {
   WarmCopies copies(options(), facts, processes, clock);
   const auto one = copies.obtain(recipe(), log(), {});
   const auto other = copies.obtain(recipe("cores: 3\n"), log(), {});
-  copies.prune([&](const WarmCopy& copy, const std::string& under) {
-    EXPECT_EQ(under, base.string());
-    return copy.folder == other.folder;
-  });
+  const auto is_other = [&](const WarmCopy& copy) { return copy.folder == other.folder; };
+  copies.prune(is_other);
+  EXPECT_TRUE(fs::exists(one.folder)) << "the template is as it was";
+  sys::write_durable(base, std::string(2 << 20, 'y'));
+  copies.prune(is_other);
   EXPECT_FALSE(fs::exists(one.folder));
   EXPECT_TRUE(fs::exists(other.disk()));
+  facts.qemu_version = "8.0.0";
+  fs::remove(base);
+  copies.prune([](const WarmCopy&) { return false; });
+  EXPECT_FALSE(fs::exists(other.folder));
 }
 
 }  // namespace
