@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kPlaces[] = {"/etc/hosts",
                                    "/etc/netplan",
                                    "/etc/ssh",
+                                   "/etc/systemd/network",
                                    "/root/.ssh",
                                    "/run/systemd/network",
                                    "/run/udev/rules.d",

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -58,20 +59,41 @@ const std::vector<std::string> kServices = {"systemd-networkd.socket",  "systemd
                                             "systemd-journald.service", "ssh.service",
                                             "hlid-wake.timer"};
 
+/// Tells where the time went: the node puts it into its log.
+class Watch {
+ public:
+  void lap(const char* what) {
+    const auto now = std::chrono::steady_clock::now();
+    std::printf(
+        "%s %lld ms\n", what,
+        static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(now - last_).count()));
+    last_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 int become(const std::string& device) {
   auto failures = part_from_the_template(read_standard_input());
   if (report(failures) != 0) return 1;
+  Watch watch;
   std::string failure;
   const auto text = read_from_drive(device, "hlid-identity", failure);
   if (!failure.empty()) return report({failure});
   const auto identity = parse_identity(text, failure);
   if (!identity) return report({failure});
+  watch.lap("drive");
   failures = write_identity("", *identity, random_bytes(512));
   failures.push_back(set_hostname(identity->hostname));
   if (!identity->uuid.empty()) failures.push_back(show_uuid(identity->uuid));
+  watch.lap("files");
   for (auto& one : start_units(kServices)) failures.push_back(std::move(one));
+  watch.lap("units");
   failures.push_back(grow_root());
+  watch.lap("disk");
   ::sync();  // a power cut from here on finds this machine, not the copy
+  watch.lap("sync");
   return report(failures);
 }
 

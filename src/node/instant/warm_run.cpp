@@ -32,7 +32,9 @@ constexpr minutes kStepPatience{5};
 constexpr const char* kGuestVersion = "1";
 
 /// What a copy must not have when its memory is kept, and what must not wake when it goes on. A constant: no
-/// value of anybody's is in it. Timers start again in each machine by hlid-wake.timer, at times of its own.
+/// value of anybody's is in it. Timers start again in each machine by hlid-wake.timer, at times of its own. The
+/// card that comes later, at net0's place (qemu/pci_address.h), gets the name that cloud-init gives it at a
+/// boot. journald goes straight to its lasting journal, as after systemd-journal-flush.
 constexpr const char* kMakeQuiet = R"(set -u
 mkdir -p /run/systemd/system
 cat > /run/systemd/system/hlid-wake.timer <<EOF
@@ -43,6 +45,17 @@ OnActiveSec=10min
 RandomizedDelaySec=20min
 Unit=timers.target
 EOF
+mkdir -p /run/systemd/network
+cat > /run/systemd/network/10-hlid-eth0.link <<EOF
+[Match]
+Path=pci-0000:00:12.0*
+[Link]
+NamePolicy=
+Name=eth0
+AlternativeNamesPolicy=database onboard slot path
+MACAddressPolicy=persistent
+EOF
+udevadm control --reload
 systemctl daemon-reload
 systemctl stop ssh.service timers.target $(systemctl list-units --type=timer --state=active --plain --no-legend | cut -d' ' -f1)
 systemctl stop systemd-networkd.socket systemd-networkd.service
@@ -50,6 +63,7 @@ journalctl --relinquish-var
 rm -rf /var/log/journal/* /run/log/journal/* /etc/ssh/ssh_host_*
 systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service
 rm -rf /run/log/journal/*
+touch /run/systemd/journal/flushed
 sync
 exit 0
 )";

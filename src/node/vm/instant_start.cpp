@@ -125,6 +125,7 @@ class Resumption {
                                          context_.stop_token());
     if (done.status != 0)
       throw Error(Errc::failed, "the machine could not take its identity: {}", trim(done.error_output));
+    context_.log("instant: inside: " + replace_all(std::string(trim(done.output)), "\n", ", "));
   }
 
   void plug() const {

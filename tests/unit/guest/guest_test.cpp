@@ -6,6 +6,7 @@
 #include "guest/gpt.h"
 #include "guest/identity.h"
 #include "guest/personalise.h"
+#include "guest/systemd.h"
 #include "guest/warm_values.h"
 #include "sys/files.h"
 #include "sys/process.h"
@@ -191,6 +192,19 @@ TEST_F(GptTest, RefusesAPartitionInTheMiddleAndADiskWithoutTable) {
   fd = ::open(disk_.c_str(), O_RDWR | O_CLOEXEC);
   EXPECT_FALSE(grow_partition(fd, 1, 2048, why).has_value());
   ::close(fd);
+}
+
+// D-Bus specification, "Message Format": endianness, type, flags, version, body length, serial, fields.
+TEST(ServiceManager, IsCalledAsTheBusWantsIt) {
+  const auto message = start_unit_message(7, "ssh.service");
+  EXPECT_EQ(message.substr(0, 4), std::string("l\1\0\1", 4));
+  const std::string body = std::string("\x0b\0\0\0ssh.service\0\x07\0\0\0replace\0", 28);
+  EXPECT_EQ(message.substr(4, 4), std::string("\x1c\0\0\0", 4));
+  EXPECT_EQ(message.substr(8, 4), std::string("\x07\0\0\0", 4));
+  EXPECT_EQ(message.substr(message.size() - body.size()), body);
+  EXPECT_EQ((message.size() - body.size()) % 8, 0U);
+  EXPECT_NE(message.find(std::string("\x03\1s\0\x09\0\0\0StartUnit\0", 18)), std::string::npos);
+  EXPECT_NE(message.find(std::string("\x08\1g\0\x02ss\0", 8)), std::string::npos);
 }
 
 }  // namespace
