@@ -70,8 +70,7 @@ Exit run_plan(LabSession& session, const plan::Plan& plan, apply::Journal& journ
   apply::Outcome outcome;
   {
     const auto progress = make_progress(style_for(options.json), plan);
-    outcome =
-        apply::Executor(plan, *runner, *progress, journal, widths_for(plan)).run(stop);
+    outcome = apply::Executor(plan, *runner, *progress, journal, widths_for(plan)).run(stop);
   }
   const auto status = status_of(outcome);
   if (options.json)

@@ -64,9 +64,8 @@ class Watch {
  public:
   void lap(const char* what) {
     const auto now = std::chrono::steady_clock::now();
-    std::printf(
-        "%s %lld ms\n", what,
-        static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(now - last_).count()));
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - last_).count();
+    std::puts((std::string(what) + " " + std::to_string(took) + " ms").c_str());
     last_ = now;
   }
 

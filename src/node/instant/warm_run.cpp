@@ -32,9 +32,9 @@ constexpr minutes kStepPatience{5};
 constexpr const char* kGuestVersion = "1";
 
 /// What a copy must not have when its memory is kept, and what must not wake when it goes on. A constant: no
-/// value of anybody's is in it. Timers start again in each machine by hlid-wake.timer, at times of its own. The
-/// card that comes later, at net0's place (qemu/pci_address.h), gets the name that cloud-init gives it at a
-/// boot. journald goes straight to its lasting journal, as after systemd-journal-flush.
+/// value of anybody's is in it. Timers start again in each machine by hlid-wake.timer, at times of its own.
+/// The card that comes later, at net0's place (qemu/pci_address.h), gets the name that cloud-init gives it at
+/// a boot. journald goes straight to its lasting journal, as after systemd-journal-flush.
 constexpr const char* kMakeQuiet = R"(set -u
 mkdir -p /run/systemd/system
 cat > /run/systemd/system/hlid-wake.timer <<EOF

@@ -65,7 +65,7 @@ class Resumption {
     if (size_ > warm_size)
       qmp->execute("block_resize", {{"device", "drive-" + drive_.key}, {"size", size_.count}});
     qmp->execute("cont");
-    tell("is resumed");
+    tell("is resumed from the warm copy");
     become();
     tell("is itself");
     enter(Stage::plugging);
