@@ -1,63 +1,24 @@
 // Published ports for real: a client in the host's network, servers in the realm's, and the processes between
 // them killed one by one.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "node/forward/listener.h"
 #include "realm_lab.h"
+#include "support/tcp_client.h"
 
 namespace hlid::node::network {
 namespace {
 
 using forward::Endpoint;
-
-/// A client of the host, blocking, that waits ten seconds at most.
-class Client {
- public:
-  explicit Client(const Endpoint& to) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const timeval patience{10, 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    sockaddr_in peer{};
-    peer.sin_family = AF_INET;
-    peer.sin_port = htons(static_cast<std::uint16_t>(to.port));
-    peer.sin_addr.s_addr = htonl(to.address.value);
-    connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0;
-  }
-  bool connected() const { return connected_; }
-  void say(const std::string& text) {
-    EXPECT_EQ(::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
-  }
-  void end() { ::shutdown(fd_.get(), SHUT_WR); }
-  /// That many bytes, or fewer when the connection ends before.
-  std::string hear(std::size_t size) {
-    std::string text(size, '\0');
-    std::size_t got = 0;
-    for (ssize_t now = 0; got < size && (now = ::recv(fd_.get(), text.data() + got, size - got, 0)) > 0;)
-      got += static_cast<std::size_t>(now);
-    text.resize(got);
-    return text;
-  }
-
- private:
-  sys::UniqueFd fd_;
-  bool connected_ = false;
-};
-
-/// A port of the loopback that is free now.
-Endpoint free_port() {
-  return forward::name_of(forward::listen_on({Ipv4{0x7f000001}, 0}));
-}
+using test::TcpClient;
 
 class RealmPublishTest : public RealmTest {
  protected:
   static Endpoint at(std::uint32_t number) { return {Ipv4{0x0a0a0a00 + number}, 80}; }
 
   bool answers(const Endpoint& port, const std::string& greeting) {
-    return eventually([&] { return Client(port).hear(greeting.size()) == greeting; });
+    return eventually([&] { return TcpClient(port.port).hear(greeting.size()) == greeting; });
   }
   void publish(const std::vector<Endpoint>& to) { realm_.publish({{port_, to, "lab"}}, true); }
   sys::ProcessId forwarder() {
@@ -65,7 +26,7 @@ class RealmPublishTest : public RealmTest {
     return realm_.state()->forwarder.value_or(sys::ProcessId{});
   }
 
-  Endpoint port_ = free_port();
+  Endpoint port_{Ipv4{0x7f000001}, test::free_port()};
 };
 
 TEST_F(RealmPublishTest, ClientsOfTheHostReachServersInTheRealm) {
@@ -73,12 +34,12 @@ TEST_F(RealmPublishTest, ClientsOfTheHostReachServersInTheRealm) {
   const auto m2 = start_machine("m2", "10.10.10.102");
   publish({at(101), at(102)});
   EXPECT_TRUE(answers(port_, "one "));
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(Client(port_).hear(4), "one ") << "the other refuses";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(TcpClient(port_.port).hear(4), "one ") << "the other refuses";
   serve(m2, 80, "two ");
   EXPECT_TRUE(answers(port_, "two ")) << "and now does not any more";
 
   const std::string big(5'000'000, 'x');
-  Client client(port_);
+  TcpClient client(port_.port);
   std::jthread saying([&] {
     client.say(big);
     client.end();
@@ -92,8 +53,8 @@ TEST_F(RealmPublishTest, TwoHundredAtOnce) {
   serve(start_machine("m1", "10.10.10.101"), 80, "one ");
   publish({at(101)});
   EXPECT_TRUE(answers(port_, "one "));
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 200; ++i) clients.push_back(std::make_unique<Client>(port_));
+  std::vector<std::unique_ptr<TcpClient>> clients;
+  for (int i = 0; i < 200; ++i) clients.push_back(std::make_unique<TcpClient>(port_.port));
   for (std::size_t i = 0; i < clients.size(); ++i) clients[i]->say(std::to_string(i)), clients[i]->end();
   for (std::size_t i = 0; i < clients.size(); ++i)
     EXPECT_EQ(clients[i]->hear(100), "one " + std::to_string(i)) << i;
@@ -105,7 +66,7 @@ TEST_F(RealmPublishTest, TwoHundredAtOnce) {
 TEST_F(RealmPublishTest, OutlivesTheDaemonTheHolderAndItself) {
   serve(start_machine("m1", "10.10.10.101"), 80, "one ");
   publish({at(101)});
-  Client client(port_);
+  TcpClient client(port_.port);
   EXPECT_EQ(client.hear(4), "one ");
   Realm next(home_.path(), HLID_NODE, runner_);  // as the next daemon's
   EXPECT_TRUE(next.ensure());
@@ -129,18 +90,18 @@ TEST_F(RealmPublishTest, OutlivesTheDaemonTheHolderAndItself) {
 TEST_F(RealmPublishTest, WhatIsNotPublishedAnyMoreIsClosed) {
   serve(start_machine("m1", "10.10.10.101"), 80, "one ");
   publish({at(101)});
-  Client client(port_);
+  TcpClient client(port_.port);
   EXPECT_EQ(client.hear(4), "one ");
   realm_.publish({}, true);
   EXPECT_EQ(client.hear(1), "");
-  EXPECT_FALSE(Client(port_).connected());
+  EXPECT_FALSE(TcpClient(port_.port).connected());
   EXPECT_TRUE(realm_.published().empty());
 }
 
 TEST_F(RealmPublishTest, APortThatIsTakenIsSaid) {
-  const auto taken = forward::listen_on({Ipv4{0x7f000001}, 0});
+  const test::TakenPort taken;
   try {
-    realm_.publish({{forward::name_of(taken), {at(101)}, "lab"}}, true);
+    realm_.publish({{{Ipv4{0x7f000001}, taken.number()}, {at(101)}, "lab"}}, true);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::conflict);

@@ -23,8 +23,9 @@ Connection::~Connection() {
 void Connection::dial_next() {
   const Endpoint to = untried_.front();
   untried_.erase(untried_.begin());
+  const auto patience = untried_.empty() ? kPatienceWithTheLast : kPatienceWithOne;
   dial_ = std::make_unique<Dial>(
-      workshop_.loop, workshop_.sockets, to,
+      workshop_.loop, workshop_.sockets, to, patience,
       [this, to](sys::UniqueFd socket, const std::string& error) { dialled(to, std::move(socket), error); });
 }
 

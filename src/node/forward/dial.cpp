@@ -33,11 +33,12 @@ sys::UniqueFd begin(SocketSource& sockets, const Endpoint& to, std::string& erro
 
 }  // namespace
 
-Dial::Dial(EventLoop& loop, SocketSource& sockets, const Endpoint& to, Done done)
+Dial::Dial(EventLoop& loop, SocketSource& sockets, const Endpoint& to, std::chrono::milliseconds patience,
+           Done done)
     : done_(std::move(done)),
       socket_(begin(sockets, to, early_error_)),
       watch_(loop, socket_.get(), [this] { has_changed(); }),
-      deadline_(loop, socket_ ? loop.now() + kConnectPatience : loop.now(),
+      deadline_(loop, socket_ ? loop.now() + patience : loop.now(),
                 [this] { end(socket_ ? "no answer" : early_error_); }) {
   if (socket_) watch_.want(Watch::For::writing);
 }

@@ -11,8 +11,11 @@
 
 namespace hlid::node::forward {
 
-/// A dead machine is known by then: the kernel gives up asking for its hardware address after three seconds.
-inline constexpr std::chrono::milliseconds kConnectPatience{4000};
+/// With one of several: a dead machine is known by then, because the kernel gives up asking for its hardware
+/// address after three seconds.
+inline constexpr std::chrono::milliseconds kPatienceWithOne{4000};
+/// With the last one, who may only be too busy to answer: the client may still give up before.
+inline constexpr std::chrono::milliseconds kPatienceWithTheLast{60'000};
 
 class Dial {
  public:
@@ -20,7 +23,8 @@ class Dial {
   /// destroy the dial.
   using Done = std::function<void(sys::UniqueFd socket, const std::string& error)>;
 
-  Dial(EventLoop& loop, SocketSource& sockets, const Endpoint& to, Done done);
+  Dial(EventLoop& loop, SocketSource& sockets, const Endpoint& to, std::chrono::milliseconds patience,
+       Done done);
 
  private:
   void has_changed();

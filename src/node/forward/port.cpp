@@ -103,7 +103,8 @@ void Port::probe() {
       plan_probe();
       probes_.erase(endpoint);
     };
-    probes_[endpoint] = std::make_unique<Dial>(workshop_.loop, workshop_.sockets, endpoint, done);
+    probes_[endpoint] =
+        std::make_unique<Dial>(workshop_.loop, workshop_.sockets, endpoint, kPatienceWithOne, done);
   }
   plan_probe();
 }
