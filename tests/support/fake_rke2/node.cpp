@@ -107,7 +107,10 @@ Kubelet::Kubelet(Config config, bool server)
 void Kubelet::register_node(Api& api) {
   api.update(node_path(name_), [&](json::object& node) {
     const bool first = node.empty();
+    // All that is written below first, so that no reference into the object moves.
+    for (const char* key : {"metadata", "spec", "status"}) object_at(node, key);
     auto& metadata = metadata_of(node);
+    for (const char* key : {"labels", "annotations"}) object_at(metadata, key);
     auto& labels = object_at(metadata, "labels");
     auto& annotations = object_at(metadata, "annotations");
     labels["kubernetes.io/hostname"] = name_;
