@@ -8,10 +8,13 @@ namespace hlid::drive {
 struct LabFolder {
   std::filesystem::path root;  ///< labs/<lab>
   std::filesystem::path known_hosts() const { return root / "known_hosts"; }
+  std::filesystem::path snapshots() const { return root / "snapshots"; }  ///< of its cluster
 };
 
 LabFolder lab_folder(const std::filesystem::path& home, const std::string& lab);
 std::filesystem::path template_cache(const std::filesystem::path& home);
+std::filesystem::path release_cache(const std::filesystem::path& home);  ///< of Kubernetes distributions
+std::filesystem::path disc_scratch(const std::filesystem::path& home);   ///< where DiscShelf makes its images
 
 /// The embedded node's files; a contract between the two programs.
 struct NodeFolder {
