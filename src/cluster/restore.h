@@ -16,7 +16,7 @@ namespace hlid::cluster {
 struct RestoreOptions {
   std::optional<std::filesystem::path> bundle;  ///< none: the data of the server `on`, as it is
   std::string on;                               ///< the server that is reset; empty: chosen by plan_restore()
-  std::string kube_vip_image = {};  ///< of the installed release, for servers that were made anew
+  std::string kube_vip_image = {};              ///< of the installed release, for servers that were made anew
 };
 
 struct RestorePlan {
