@@ -15,6 +15,10 @@ namespace hlid::cluster {
 /// them.
 void rotate_token(const Site& site, const Secret& next = {});
 
+/// The request itself: `server` makes the cluster's token what its file `request` says, {"newToken": "…"}
+/// (k3s, pkg/server/handlers/token.go). Throws Error(failed) with the server's answer.
+void ask_for_token(const Site& site, Guest& server, const std::string& request);
+
 struct CertificateState {
   std::string machine;
   std::string name;  ///< "client-admin", "kubelet serving" …: as the distribution calls it

@@ -19,32 +19,6 @@ namespace {
 
 using model::Role;
 
-// Arguments: name of the distribution, data folder, port, file with the request. The token is neither an
-// argument nor in a variable: it goes from file to program. (k3s, pkg/server/handlers/token.go: PUT
-// {"newToken": "…"}.)
-constexpr std::string_view kRotate = R"sh(# hlid:token-rotate
-url=https://127.0.0.1:$3/v1-$1/token ca=$2/server/tls/server-ca.crt token=$2/server/token request=$4
-if command -v curl >/dev/null 2>&1; then
-  sed -n '1{s/^K10[0-9a-f]*:://;s/["\\]/\\&/g;s/.*/user = "&"/p;}' "$token" |
-    curl -q -sS --noproxy '*' -m 120 -K - --cacert "$ca" -X PUT -H 'Content-Type: application/json' \
-      --data-binary "@$request" -w '\nstatus %{http_code}\n' "$url"
-else
-  python3 -I -S -c '
-import base64, http.client, ssl, sys
-url, ca, token, request = sys.argv[1:]
-host, _, path = url[len("https://"):].partition("/")
-secret = open(token).readline().strip().partition("::")[2]
-link = http.client.HTTPSConnection(host, timeout=120, context=ssl.create_default_context(cafile=ca))
-link.request("PUT", "/" + path, open(request, "rb").read(),
-             {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode(),
-              "Content-Type": "application/json"})
-answer = link.getresponse()
-print(answer.read().decode(errors="replace"))
-print("status", answer.status)
-' "$url" "$ca" "$token" "$request"
-fi
-)sh";
-
 // $1 unit, $2 file with the token. "later": the file is newer than the process.
 constexpr std::string_view kRead = R"sh(# hlid:token-read
 started=$(systemctl show --timestamp=unix "$1" -p ActiveEnterTimestamp --value | tr -d '@')
@@ -107,15 +81,13 @@ class TokenRotation {
         "rotate the token of", site_.lab.name);
     guest.write_file(staged_path_, fmt::format(R"({{"newToken":"{}"}})", wanted));
     site_.phase("changing the cluster's token");
-    const auto ran = guest.run(kRotate,
-                               {std::string(traits_.name), std::string(traits_.data),
-                                std::to_string(traits_.supervisor_port), staged_path_},
-                               std::chrono::minutes(3));
-    if (ran.ok() && contains(ran.output, "status 2")) return;
-    const auto said = trim(ran.output + ran.error_output);
-    // Nothing has changed: the next run shall not take this one for half done.
-    remove(guest);
-    throw Error(Errc::failed, "'{}' did not change the token: {}", guest.name(), said);
+    try {
+      ask_for_token(site_, guest, staged_path_);
+    } catch (const Error& error) {
+      // Refused: the next run shall not take this one for half done. Not so when the answer was lost.
+      if (error.code() == Errc::failed) remove(guest);
+      throw;
+    }
   }
 
   void remove(Guest& guest) { guest.run("# hlid:token-done\nrm -f -- \"$1\"\n", {staged_path_}); }

@@ -47,6 +47,7 @@ if ! said=$("$program" etcd-snapshot save --name "$base" 2>&1); then
   exit 3
 fi
 name=$(printf '%s\n' "$said" | sed -n 's/.*Snapshot \([^ "]*\) saved.*/\1/p' | tail -n 1)
+name=${name##*/}
 file=
 for folder in "$data/server/db/snapshots" "$snapshots"; do
   if [ -n "$name" ] && [ -s "$folder/$name" ]; then file=$folder/$name; fi
