@@ -18,6 +18,8 @@ namespace {
 
 using std::chrono::seconds;
 
+const char* const kSeeStatus = "hlid status shows the first broken link of each; hlid up mends what it can";
+
 // $1 program, $2 what secrets-encrypt shall do. Variables that would lead it to another server are taken
 // away.
 constexpr std::string_view kEncryption = R"sh(# hlid:encryption
@@ -100,6 +102,14 @@ void restart_server(const Site& site, const std::string& name) {
   await_ready(site, name, awaited);
 }
 
+/// An interrupted run may have left it in the middle of its restart.
+void await_up(const Site& site, const std::string& name) {
+  const auto guest = site.fleet.guest(name);
+  Awaited awaited;
+  awaited.since = start_unit(site, *guest, site.machine(name));
+  await_ready(site, name, awaited);
+}
+
 std::string leader_or_any(const model::ObservedCluster& observed) {
   for (const auto& member : observed.members)
     if (const auto* seen = observed.machine(member.node); member.leader && seen && seen->supervisor)
@@ -133,16 +143,18 @@ void rotate_encryption_key(const Site& site, const std::filesystem::path& bundle
   auto state = state_on(site, *guest);
   if (!state.hashes_match) {
     // An interrupted run: the stage is told by the one that it had rotated on.
-    guest = site.fleet.guest(newest_first(site, observed).front());
+    const auto newest = newest_first(site, observed).front();
+    guest = site.fleet.guest(newest);
+    await_up(site, newest);
     state = state_on(site, *guest);
   }
   if (!state.enabled)
     throw Error(Errc::precondition, "the secrets of the cluster are not encrypted")
         .with_hint("add secrets-encryption: true to cluster.options and run hlid up");
   if (!is_under_way(state)) {
-    require(
-        {ill_servers(observed), "hlid status shows the first broken link of each; hlid up mends what it can"},
-        "rotate the encryption key of", site.lab.name);
+    for (const auto& name : restart_order(site, observed))
+      if (!is_ready(observed, name)) await_up(site, name);
+    require({ill_servers(observe(site)), kSeeStatus}, "rotate the encryption key of", site.lab.name);
     SnapshotOptions options;
     options.label = "encryption";
     take_snapshot(site, bundles, options);

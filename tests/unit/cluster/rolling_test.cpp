@@ -8,6 +8,7 @@
 #include "cluster/quorum.h"
 #include "cluster/reconfigure.h"
 #include "cluster/rotate.h"
+#include "cluster/snapshot.h"
 #include "observed_builder.h"
 
 namespace hlid::cluster {
@@ -20,6 +21,21 @@ void reconfigure_all(ClusterWorld& world) {
   for (const auto& machine : world.lab.machines) names.push_back(machine.name);
   for (const auto& batch : rolling_order(world.lab, observe(world.site()), names))
     for (const auto& name : batch) reconfigure_member(world.site(), name);
+}
+
+/// Runs `work`, killed at the nth call: before it, or after it with its answer lost. Whether it was.
+template <typename Work>
+bool interrupted(ClusterWorld& world, int at, Work work) {
+  (at % 4 == 1 ? world.kill_before : world.kill_after) = at;
+  bool killed = false;
+  try {
+    work();
+  } catch (const Killed&) {
+    killed = true;
+  }
+  world.kill_before.reset();
+  world.kill_after.reset();
+  return killed;
 }
 
 void expect_well(ClusterWorld& world) {
@@ -73,15 +89,7 @@ TEST(Reconfigure, KilledAnywhereItGoesOn) {
   for (int at = 1;; at += 2) {
     FormedWorld world(3, 1);
     world.lab.cluster->tls_san.push_back("cluster.example");
-    (at % 4 == 1 ? world.kill_before : world.kill_after) = at;
-    bool killed = false;
-    try {
-      reconfigure_all(world);
-    } catch (const Killed&) {
-      killed = true;
-    }
-    world.kill_before.reset();
-    world.kill_after.reset();
+    const bool killed = interrupted(world, at, [&] { reconfigure_all(world); });
     SCOPED_TRACE(at);
     if (killed) reconfigure_all(world);
     expect_well(world);
@@ -129,15 +137,7 @@ TEST(RotateToken, KilledAnywhereNoTokenIsLost) {
   for (int at = 1;; at += 2) {
     ChangingWorld world(3, 1);
     const auto old = world.sim.clusters[0].token;
-    (at % 4 == 1 ? world.kill_before : world.kill_after) = at;
-    bool killed = false;
-    try {
-      rotate_token(world.site());
-    } catch (const Killed&) {
-      killed = true;
-    }
-    world.kill_before.reset();
-    world.kill_after.reset();
+    const bool killed = interrupted(world, at, [&] { rotate_token(world.site()); });
     SCOPED_TRACE(at);
     if (killed) {
       world.pass(std::chrono::seconds(30));
@@ -148,6 +148,124 @@ TEST(RotateToken, KilledAnywhereNoTokenIsLost) {
     EXPECT_NE(token, old);
     for (const auto& m : world.sim.machines)
       EXPECT_TRUE(contains(m.files.at(token_path("rke2")), token)) << m.name;
+    EXPECT_GE(world.lowest_margin, 0);
+    if (!killed || ::testing::Test::HasFailure()) return;
+  }
+}
+
+/// Certificates and keys of the simulation: what was renewed when, and who has which keys.
+class KeysWorld : public ChangingWorld {
+ public:
+  KeysWorld(int servers, int agents) : ChangingWorld(servers, agents) {
+    for (auto& m : sim.machines) keys[m.name] = 1;
+    scripts["certificates-rotate"] = [this](ClusterWorld&, SimMachine& m, const std::vector<std::string>&) {
+      EXPECT_FALSE(m.process()) << "the unit is stopped first";
+      ++renewed[m.name];
+      return cluster::Ran{};
+    };
+    scripts["certificates"] = [](ClusterWorld&, SimMachine&, const std::vector<std::string>&) {
+      return cluster::Ran{};
+    };
+    scripts["encryption"] = [this](ClusterWorld&, SimMachine& m, const std::vector<std::string>& arguments) {
+      return encryption(m, arguments.at(1));
+    };
+    scripts["encryption-written"] = [this](ClusterWorld&, SimMachine& m, const std::vector<std::string>&) {
+      return cluster::Ran{0, std::to_string(keys[m.name]) + "\n", ""};
+    };
+    sim.on_second = [this, watched = sim.on_second] {
+      watched();
+      for (auto& m : sim.machines)
+        if (m.server && launched[m.name] != m.invocation) take_over(m);
+    };
+  }
+
+  /// A server that starts takes the newest keys; the one that made them has to start first.
+  void take_over(const SimMachine& m) {
+    launched[m.name] = m.invocation;
+    if (rotated_on.empty()) return;
+    if (m.name == rotated_on) first_has_started = true;
+    EXPECT_TRUE(first_has_started) << m.name << " started before " << rotated_on;
+    keys[m.name] = newest;
+  }
+  cluster::Ran encryption(SimMachine& m, const std::string& verb) {
+    if (sim.serving(m) == nullptr) return {1, "connection refused", ""};
+    if (verb == "rotate-keys") {
+      keys[m.name] = ++newest;
+      rotated_on = m.name;
+      first_has_started = false;
+      finished_at = sim.now + 5;
+      return {};
+    }
+    bool match = true;
+    for (const auto& other : sim.machines)
+      match = match && (!other.server || keys[other.name] == keys[m.name]);
+    const char* stage = newest == 1             ? "start"
+                        : sim.now < finished_at ? "reencrypt_active"
+                                                : "reencrypt_finished";
+    return {0,
+            fmt::format("Encryption Status: Enabled\nCurrent Rotation Stage: {}\n"
+                        "Server Encryption Hashes: {}\n",
+                        stage, match ? "All hashes match" : "hash does not match between m-1 and m-2"),
+            ""};
+  }
+
+  std::map<std::string, int> renewed, keys, launched;
+  std::string rotated_on;
+  bool first_has_started = false;
+  int newest = 1;
+  long finished_at = 0;
+  sys::TempFolder bundles;
+};
+
+TEST(Certificates, AreRenewedOneServerAfterTheOther) {
+  KeysWorld world(3, 2);
+  rotate_certificates(world.site());
+  expect_well(world);
+  EXPECT_GE(world.lowest_margin, 0);
+  for (const auto& m : world.sim.machines) EXPECT_EQ(world.renewed[m.name], 1) << m.name;
+}
+
+TEST(Certificates, OfAClusterThatCannotAnswerTogether) {
+  KeysWorld world(3, 1);
+  for (const auto* name : {"m-1", "m-2", "m-3"}) world.sim.kill_all(world.machine(name));
+  world.pass(std::chrono::minutes(1));
+  rotate_certificates(world.site());
+  expect_well(world);
+  for (const auto& m : world.sim.machines) EXPECT_EQ(world.renewed[m.name], 1) << m.name;
+}
+
+TEST(Certificates, KilledAnywhereTheNextRunEndsIt) {
+  for (int at = 1;; at += 2) {
+    KeysWorld world(3, 1);
+    const bool killed = interrupted(world, at, [&] { rotate_certificates(world.site()); });
+    SCOPED_TRACE(at);
+    if (killed) rotate_certificates(world.site());
+    expect_well(world);
+    EXPECT_GE(world.lowest_margin, 0);
+    for (const auto& m : world.sim.machines) EXPECT_GE(world.renewed[m.name], 1) << m.name;
+    if (!killed || ::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(Encryption, TheKeyIsNewOnAllServersAndASnapshotWasTaken) {
+  KeysWorld world(3, 1);
+  rotate_encryption_key(world.site(), world.bundles.path());
+  expect_well(world);
+  for (const auto* name : {"m-1", "m-2", "m-3"}) EXPECT_EQ(world.keys[name], 2) << name;
+  EXPECT_EQ(list_bundles(world.bundles.path()).size(), 1u);
+  EXPECT_GE(world.lowest_margin, 0);
+}
+
+TEST(Encryption, KilledAnywhereTheNextRunEndsIt) {
+  for (int at = 1;; at += 2) {
+    KeysWorld world(3, 0);
+    const auto go = [&] { rotate_encryption_key(world.site(), world.bundles.path()); };
+    const bool killed = interrupted(world, at, go);
+    SCOPED_TRACE(at);
+    if (killed) go();
+    expect_well(world);
+    for (const auto* name : {"m-1", "m-2", "m-3"}) EXPECT_EQ(world.keys[name], world.newest) << name;
+    EXPECT_GE(world.newest, 2);
     EXPECT_GE(world.lowest_margin, 0);
     if (!killed || ::testing::Test::HasFailure()) return;
   }
