@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -13,6 +14,7 @@
 #include "cluster/traits.h"
 #include "model/distribution_option.h"
 #include "model/node_marks.h"
+#include "model/published.h"
 #include "sys/hash.h"
 
 namespace hlid::cluster {
@@ -48,6 +50,14 @@ class Lines {
   std::string out_{kHead};
 };
 
+/// Where the host has the API published, unless that is 127.0.0.1, which is in every server's certificate.
+std::optional<std::string> published_name(const model::Homelab& lab) {
+  const auto* published = model::published_servers(lab, traits_of(lab.cluster->distribution).api_port);
+  if (published == nullptr) return std::nullopt;
+  const auto name = to_string(model::reached_at(*published));
+  return name == "127.0.0.1" ? std::nullopt : std::optional(name);
+}
+
 /// The VIP first, then the machine's own names, then the user's; each once. Not the other servers': a server
 /// more would restart all.
 std::vector<std::string> names_of(const model::Homelab& lab, const model::Machine& machine) {
@@ -59,6 +69,7 @@ std::vector<std::string> names_of(const model::Homelab& lab, const model::Machin
   add(machine.name);
   if (!lab.network.search_domain.empty()) add(machine.name + "." + lab.network.search_domain);
   add(to_string(machine.address.address));
+  if (const auto host = published_name(lab)) add(*host);
   for (const auto& name : lab.cluster->tls_san) add(name);
   return names;
 }

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cluster/traits.h"
+#include "model/published.h"
 
 namespace hlid::cluster {
 namespace {
@@ -59,6 +60,8 @@ std::string admin_kubeconfig_path(const std::string& distribution) {
 
 std::string api_url(const model::Homelab& lab) {
   const auto port = traits_of(lab.cluster->distribution).api_port;
+  if (const auto* here = model::published_servers(lab, port))
+    return fmt::format("https://{}:{}", to_string(model::reached_at(*here)), here->port);
   if (lab.cluster->vip) return fmt::format("https://{}:{}", to_string(*lab.cluster->vip), port);
   for (const auto& machine : lab.machines)
     if (machine.role == model::Role::server)

@@ -22,7 +22,7 @@ AdminAccess parse_admin_access(const Secret& text);
 /// /etc/rancher/rke2/rke2.yaml.
 std::string admin_kubeconfig_path(const std::string& distribution);
 
-/// "https://10.10.10.100:6443": the VIP, else the first server.
+/// "https://10.10.10.100:6443": where this host has the API published, else the VIP, else the first server.
 std::string api_url(const model::Homelab& lab);
 
 /// A whole kubeconfig with cluster, user and context called `name`, which is current.

@@ -51,6 +51,15 @@ TEST(Config, GoldensOfK3s) {
   test::expect_golden("cluster/k3s-agent.yaml", render_config(lab, lab.machines[3], Stage::settled));
 }
 
+TEST(Config, TheCertificateIsGoodForWhereTheHostHasTheApi) {
+  auto lab = cluster_lab();
+  const auto before = render_config(lab, lab.machines[0], Stage::settled);
+  lab.publish = {{{0x7f000001}, 6443, "vip", {*lab.cluster->vip}, 6443}};
+  EXPECT_EQ(render_config(lab, lab.machines[0], Stage::settled), before) << "127.0.0.1 is in any";
+  lab.publish[0].listen = *parse_ipv4("192.168.1.5");
+  EXPECT_TRUE(contains(render_config(lab, lab.machines[0], Stage::settled), "\"192.168.1.5\""));
+}
+
 TEST(Config, ThatFoundsAClusterNamesNoServer) {
   for (const char* distribution : {"rke2", "k3s"}) {
     const auto lab = cluster_lab(distribution);

@@ -58,6 +58,20 @@ TEST(Kubeconfig, ThatIsNoneIsRefusedWithoutShowingIt) {
   }
 }
 
+TEST(ApiUrl, IsWhereThisHostHasThePortPublished) {
+  auto lab = test::cluster_lab();
+  const Ipv4 vip = *lab.cluster->vip;
+  const Ipv4 local{0x7f000001};
+  lab.publish = {{local, 9345, "vip", {vip}, 9345},
+                 {local, 7443, "worker", {*parse_ipv4("10.10.10.111")}, 6443},
+                 {{0}, 16443, "vip", {vip}, 6443}};
+  EXPECT_EQ(api_url(lab), "https://127.0.0.1:16443");
+  lab.publish.back().listen = *parse_ipv4("192.168.1.5");
+  EXPECT_EQ(api_url(lab), "https://192.168.1.5:16443");
+  lab.proxmox.endpoint = "https://asgard.lan";
+  EXPECT_EQ(api_url(lab), "https://10.10.10.100:6443");
+}
+
 TEST(ApiUrl, WithoutAVipIsTheFirstServer) {
   auto lab = test::cluster_lab();
   EXPECT_EQ(api_url(lab), "https://10.10.10.100:6443");
