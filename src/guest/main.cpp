@@ -2,7 +2,7 @@
 // template's memory and has no network device yet. Standard input: "<seconds> <nanoseconds>\n" and then raw
 // entropy (at least 32 bytes). Everything else is on the machine's own cloud-init drive.
 //
-//   hlid-guest become /dev/sr0   take the identity on that drive, and the whole of the disk
+//   hlid-guest become /dev/sr0   take the identity on that drive
 //   hlid-guest grow              grow the root file system to its disk
 //   hlid-guest version
 
@@ -89,8 +89,6 @@ int become(const std::string& device) {
   watch.lap("files");
   for (auto& one : start_units(kServices)) failures.push_back(std::move(one));
   watch.lap("units");
-  failures.push_back(grow_root());
-  watch.lap("disk");
   ::sync();  // a power cut from here on finds this machine, not the copy
   watch.lap("sync");
   return report(failures);

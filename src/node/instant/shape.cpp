@@ -45,7 +45,6 @@ std::string cloudinit_obstacle(const Section& values) {
   if (values.get("ciupgrade", "1") != "0") return "cloud-init is to upgrade its packages (ciupgrade)";
   if (values.get("ciuser").empty()) return "it has no ciuser";
   if (values.get("ciuser") == "root") return "its ciuser is root";
-  if (values.get("sshkeys").empty()) return "it has no sshkeys";
   const auto ip = wire::PropertyString::parse(values.get("ipconfig0"));
   const auto address = ip.get_or("ip", "");
   if (!contains(address, ".") || !ip.get_or("gw", "").size())
@@ -243,7 +242,7 @@ std::vector<qemu::QmpCommand> memory_commands(const Section& values) {
   return {
       {"object-add",
        {{"qom-type", "memory-backend-ram"}, {"id", "mem-dimm0"}, {"size", more << 20}, {"reserve", false}}},
-      {"device_add", {{"driver", "pc-dimm"}, {"id", "dimm0"}, {"memdev", "mem-dimm0"}}}};
+      {"device_add", {{"driver", "pc-dimm"}, {"id", kMemoryDevice}, {"memdev", "mem-dimm0"}}}};
 }
 
 }  // namespace hlid::node::instant

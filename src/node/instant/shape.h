@@ -70,6 +70,8 @@ using Files = std::map<std::string, std::string>;
 std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const BaseFile& base,
                      const Files& seed);
 
+/// The device that memory_commands() plug in.
+inline constexpr const char* kMemoryDevice = "dimm0";
 /// What plugs in the memory beyond kWarmMib; empty when there is none.
 std::vector<qemu::QmpCommand> memory_commands(const Section& values);
 

@@ -68,9 +68,16 @@ void WarmCopies::sweep() const {
     if (entry.path().extension() == kNew) clear_away(entry.path());
 }
 
-std::optional<WarmCopy> WarmCopies::find(const std::string& key) const {
-  const WarmCopy copy{options_.folder / key};
-  return is_whole(copy) ? std::optional(copy) : std::nullopt;
+std::optional<WarmCopy> WarmCopies::find(const std::string& key, Bytes size) const {
+  std::optional<WarmCopy> best;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(options_.folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(key + "-") || entry.path().extension() == kNew) continue;
+    const WarmCopy copy{entry.path(), {std::atoll(name.c_str() + key.size() + 1)}};
+    if (copy.size <= size && is_whole(copy) && (!best || copy.size > best->size)) best = copy;
+  }
+  return best;
 }
 
 WarmCopy WarmCopies::obtain(const Recipe& recipe, const Log& log, std::stop_token stop) {
@@ -84,7 +91,7 @@ WarmCopy WarmCopies::obtain(const Recipe& recipe, const Log& log, std::stop_toke
     }
     if (const auto why = unusable_.find(recipe.key); why != unusable_.end())
       throw Error(Errc::unsupported, "{}", why->second);
-    if (const auto there = find(recipe.key)) return *there;
+    if (const auto there = find(recipe.key, recipe.size)) return *there;
     making_.insert(recipe.key);
   }
   sys::Rollback at_end;  // never committed: those who wait go on either way
@@ -108,8 +115,9 @@ WarmCopy WarmCopies::make(const Recipe& recipe, const Log& log, const std::stop_
   const auto begin = clock_.now();
   log(fmt::format("no warm copy of the template for {} vCPUs yet: making one (once; it takes a boot)",
                   qemu::vcpu_count(recipe.values)));
-  const WarmCopy target{options_.folder / recipe.key};
-  const WarmPlaces places{{options_.folder / (recipe.key + kNew)},
+  const std::string name = fmt::format("{}-{}", recipe.key, recipe.size.count);
+  const WarmCopy target{options_.folder / name, recipe.size};
+  const WarmPlaces places{{options_.folder / (name + kNew), recipe.size},
                           options_.run_folder / (kRunPrefix + recipe.key.substr(0, 8))};
   sys::Rollback at_end;  // never committed
   at_end.on_failure([&] { clear_away(places.run); });
@@ -152,7 +160,7 @@ bool WarmCopies::is_current(const WarmCopy& copy) const {
 void WarmCopies::prune(const std::function<bool(const WarmCopy&)>& needed) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(options_.folder, ignored)) {
-    const WarmCopy copy{entry.path()};
+    const WarmCopy copy{entry.path(), {}};
     if (entry.path().extension() == kNew || !is_whole(copy) || is_current(copy) || needed(copy)) continue;
     log::info("warm copy {} is of no use any more", entry.path().filename().string());
     clear_away(copy.folder);

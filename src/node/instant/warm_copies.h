@@ -1,11 +1,11 @@
 // The warm copies of a node: templates that were booted once and whose memory is kept, so that a machine can
-// go on from there. One folder a copy, $node/warm/KEY:
+// go on from there. One folder a copy, $node/warm/KEY-SIZE, SIZE being that of its disk in bytes:
 //
 //   disk.qcow2  what the boot wrote, over the template's disk    memory  the guest's memory, as a file
 //   state       the devices' state, a QEMU migration stream      meta.json  what it was made of, for people
 //
-// A folder is there whole or not at all (KEY.new is renamed when it is complete), and none of it is written
-// again: machines read the disk and map the memory privately. Disk and memory belong together.
+// A folder is there whole or not at all (it is renamed from NAME.new when it is complete), and none of it is
+// written again: machines read the disk and map the memory privately. Disk and memory belong together.
 #pragma once
 
 #include <condition_variable>
@@ -29,6 +29,7 @@ namespace hlid::node::instant {
 
 struct WarmCopy {
   std::filesystem::path folder;
+  Bytes size;  ///< of its disk, to which its file system was grown
   std::filesystem::path disk() const { return folder / "disk.qcow2"; }
   std::filesystem::path memory() const { return folder / "memory"; }
   std::filesystem::path state() const { return folder / "state"; }
@@ -39,6 +40,7 @@ struct Recipe {
   std::string key;  ///< warm_key()
   Section values;   ///< warm_values()
   BaseFile base;    ///< the template's disk
+  Bytes size;       ///< of the machine's disk
   Files seed;       ///< of the copy's cloud-init drive
 };
 
@@ -57,7 +59,9 @@ class WarmCopies {
   /// different keys are made side by side. Throws Error: unsupported (the template cannot be resumed),
   /// interrupted, or what failed.
   WarmCopy obtain(const Recipe& recipe, const Log& log, std::stop_token stop);
-  std::optional<WarmCopy> find(const std::string& key) const;
+  /// Of the copies with that key the one with the largest disk that is not larger than `size`: growing a file
+  /// system takes seconds, a copy a boot.
+  std::optional<WarmCopy> find(const std::string& key, Bytes size) const;
 
   /// Removes copies that can serve no machine any more (the template's disk or QEMU is another one) unless
   /// `needed` says that a machine's disk reads theirs.

@@ -98,9 +98,7 @@ class WarmRun {
 
  private:
   void make_files() const {
-    const auto size = recipe_.base.format == "qcow2" ? storage::read_qcow2_header(recipe_.base.path)->size
-                                                     : Bytes{recipe_.base.size};
-    storage::create_qcow2(places_.copy.disk(), size, recipe_.base.path, recipe_.base.format);
+    storage::create_qcow2(places_.copy.disk(), recipe_.size, recipe_.base.path, recipe_.base.format);
     std::map<std::string, image::IsoContent> files;
     for (const auto& [name, text] : recipe_.seed) files.emplace(name, text);
     image::write_iso(seed(), "cidata", files);

@@ -51,11 +51,26 @@ VmLock Core::lock(Vmid vmid, TaskContext& context) const {
   return lock;
 }
 
-void Core::look_after_disks() {
+void Core::begin_upkeep() {
   static constexpr std::chrono::seconds kPause{20};
+  static constexpr std::chrono::seconds kSoon{3};  // a machine that has just come has its network to set up
   upkeep_ = std::jthread([this](const std::stop_token& stop) {
-    while (parts.clock.sleep(kPause, stop)) detach_disks(*this);
+    while (!stop.stop_requested()) {
+      plug_memory(*this);
+      detach_disks(*this);
+      std::unique_lock guard(upkeep_mutex_);
+      if (!upkeep_woken_.wait_for(guard, stop, kPause, [this] { return upkeep_wanted_; })) continue;
+      upkeep_wanted_ = false;
+      guard.unlock();
+      if (!parts.clock.sleep(kSoon, stop)) return;
+    }
   });
+}
+
+void Core::wake_upkeep() {
+  const std::lock_guard guard(upkeep_mutex_);
+  upkeep_wanted_ = true;
+  upkeep_woken_.notify_all();
 }
 
 HostDns Core::dns() const {

@@ -1,7 +1,9 @@
 // What the verbs of machines share. Internal to this module; each verb is in its own file.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -53,13 +55,19 @@ class Core {
   void publish_hosts() const;
   /// Throws ApiError 500 "VM 100 not running".
   RunningVmPtr require_running(Vmid vmid) const;
-  /// Begins the work that goes on as long as the daemon: disks of instant machines are filled.
-  void look_after_disks();
+  /// Begins the work that goes on as long as the daemon: instant machines get what they lack of memory and
+  /// disk.
+  void begin_upkeep();
+  /// There is something for it to do soon.
+  void wake_upkeep();
   bool is_running(Vmid vmid) const { return runtime.find(vmid) != nullptr; }
 
  private:
   void on_end(Vmid vmid, bool crashed) const;
 
+  std::mutex upkeep_mutex_;  // guards upkeep_wanted_
+  std::condition_variable_any upkeep_woken_;
+  bool upkeep_wanted_ = false;
   std::jthread upkeep_;  // last: it uses all above
 };
 

@@ -1,6 +1,8 @@
 // Which clones become instant machines, and what a daemon finds of them when it starts.
 #include "node/vm/instant.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "node/instant/identity_file.h"
@@ -34,6 +36,27 @@ bool is_read_by_machines(const Core& core, const std::filesystem::path& file) {
   return false;
 }
 
+bool has_device(qemu::QmpClient& qmp, std::string_view id) {
+  const json::value devices = qmp.execute("qom-list", {{"path", "/machine/peripheral"}});
+  const auto& list = devices.as_array();
+  return std::any_of(list.begin(), list.end(),
+                     [&](const json::value& one) { return get_string(one.as_object(), "name") == id; });
+}
+
+void plug_memory_of(Core& core, Vmid vmid) {
+  const VmLock lock = core.configs().try_lock(vmid);
+  const auto record = core.records.find(vmid);
+  const auto vm = core.configs().find(vmid);
+  const auto running = core.runtime.find(vmid);
+  if (!lock || !record || record->stage != Stage::growing || vm == nullptr || running == nullptr) return;
+  const auto qmp = running->qmp();
+  if (!has_device(*qmp, instant::kMemoryDevice)) {
+    for (const auto& command : instant::memory_commands(vm->config.main))
+      qmp->execute(command.name, command.arguments);
+  }
+  settle(core, vmid, *record);
+}
+
 /// What a killed daemon had begun to resume is ended; its next start boots it.
 void end_half_resumed(Core& core, Vmid vmid, Stage stage) {
   if (stage != Stage::resuming && stage != Stage::plugging) return;
@@ -60,6 +83,22 @@ void remember_instant(Core& core, Vmid vmid, const Section& source, const Sectio
                                instant::make_host_keys(core.parts.processes, clone.get("name", "machine")));
   core.records.write(
       vmid, {Stage::fresh, own.front().volume, on->path_of(volume).string(), on->format_of(volume), full});
+}
+
+void settle(Core& core, Vmid vmid, instant::Record record) {
+  if (!record.full) return core.records.remove(vmid);
+  record.stage = Stage::settled;
+  core.records.write(vmid, record);
+}
+
+void plug_memory(Core& core) {
+  for (const Vmid vmid : core.records.all()) {
+    try {
+      plug_memory_of(core, vmid);
+    } catch (const Error& error) {
+      log::warn("machine {}: it has not all its memory yet: {}", vmid.value, error.what());
+    }
+  }
 }
 
 void repair_instant(Core& core) {

@@ -16,6 +16,12 @@ void remember_instant(Core& core, Vmid vmid, const Section& source, const Sectio
 /// the task log then gives the reason for; its disk is fit for that. Throws Error(interrupted).
 bool resume_instant(Core& core, const VmLock& lock, const Section& values, TaskContext& context);
 
+/// From now on like any other machine; one that was cloned as a whole still has to get its own content.
+void settle(Core& core, Vmid vmid, instant::Record record);
+
+/// Gives machines that were resumed the rest of their memory.
+void plug_memory(Core& core);
+
 /// For the daemon's start: ends machines that a killed daemon left half resumed, and removes warm copies that
 /// nothing needs.
 void repair_instant(Core& core);

@@ -47,6 +47,7 @@ class Resumption {
     instant::Recipe recipe;
     recipe.values = instant::warm_values(values_);
     recipe.base = instant::look_at_base(record_.base, record_.base_format);
+    recipe.size = size_;
     recipe.seed = cloudinit_drive(Vmid{0}, recipe.values, {}).files;
     recipe.seed["meta-data"] = fmt::format("instance-id: {}\n", guest::warm::kInstanceId);
     recipe.key = instant::warm_key(recipe.values, core_.parts.facts, recipe.base, recipe.seed);
@@ -57,12 +58,11 @@ class Resumption {
   void run(const instant::WarmCopy& copy) {
     begin_ = core_.parts.clock.now();
     enter(Stage::resuming);
-    const Bytes warm_size = storage::image_size(copy.disk(), "qcow2");
-    storage_->renew_over(volume_, {copy.disk(), "qcow2"}, warm_size);
+    storage_->renew_over(volume_, {copy.disk(), "qcow2"}, copy.size);
     start_qemu(copy);
     const auto qmp = running_->qmp();
     instant::load_state(*qmp, core_.parts.clock, core_.runtime.file(vmid_, "mig"), copy.state());
-    if (size_ > warm_size)
+    if (size_ > copy.size)
       qmp->execute("block_resize", {{"device", "drive-" + drive_.key}, {"size", size_.count}});
     qmp->execute("cont");
     tell("is resumed from the warm copy");
@@ -70,9 +70,11 @@ class Resumption {
     tell("is itself");
     enter(Stage::plugging);
     plug();
+    if (size_ > copy.size) grow();
     tell("has its devices");
-    leave();
+    enter(Stage::growing);
     running_->hidden = false;
+    core_.wake_upkeep();
   }
 
   /// The disk as the clone left it: what the half resumed machine wrote is worth nothing.
@@ -83,11 +85,7 @@ class Resumption {
     if (stage == Stage::settled) leave();
   }
 
-  /// From now on like any other machine; one that was cloned as a whole still has to get its own content.
-  void leave() {
-    if (!record_.full) return core_.records.remove(vmid_);
-    if (record_.stage != Stage::settled) enter(Stage::settled);
-  }
+  void leave() { settle(core_, vmid_, record_); }
 
  private:
   void enter(Stage stage) {
@@ -137,8 +135,14 @@ class Resumption {
     if (!cards) throw Error(Errc::failed, "the machine's network card cannot be plugged in");
     for (const auto& command : *cards) qmp->execute(command.name, command.arguments);
     adjust_running(running_, values_);
-    for (const auto& command : instant::memory_commands(values_))
-      qmp->execute(command.name, command.arguments);
+  }
+
+  /// Seconds of work for the guest, for which nobody has to wait; should it be cut off, cloud-init does it at
+  /// the next boot.
+  void grow() const {
+    const auto reply =
+        running_->agent.call("guest-exec", {{"path", kGuestProgram}, {"arg", json::array{"grow"}}});
+    if (reply.error) context_.warn(fmt::format("the file system is not grown: {}", reply.error->description));
   }
 
   Core& core_;
@@ -164,13 +168,6 @@ std::string refusal(const Core& core, const Record& record, const Section& value
   return {};
 }
 
-/// The disk of a record, whatever the configuration says by now.
-void forget_start(Core& core, Vmid vmid, Record record) {
-  if (!record.full) return core.records.remove(vmid);
-  record.stage = Stage::settled;
-  core.records.write(vmid, record);
-}
-
 bool has_disk_of(const Record& record, const Section& values) {
   for (const auto& drive : qemu::drives_of(values))
     if (drive.volume == record.volume) return true;
@@ -187,7 +184,7 @@ void recover(Core& core, const VmLock& lock, const Section& values, Record recor
         std::max(storage::image_size(record.base, record.base_format), wanted.value_or(Bytes{}));
     on->renew_over(volume, {record.base, record.base_format}, size);
   }
-  forget_start(core, lock.vmid(), std::move(record));
+  settle(core, lock.vmid(), std::move(record));
 }
 
 /// False: it is to be booted.
@@ -217,13 +214,17 @@ bool resume(Core& core, const VmLock& lock, const Section& values, const Record&
 bool resume_instant(Core& core, const VmLock& lock, const Section& values, TaskContext& context) {
   const auto record = core.records.find(lock.vmid());
   if (!record || record->stage == Stage::settled) return false;
+  if (record->stage == Stage::growing) {  // it ended before it had all its memory; this start gives it that
+    settle(core, lock.vmid(), *record);
+    return false;
+  }
   if (record->stage != Stage::fresh) {
     recover(core, lock, values, *record, context);
     return false;
   }
   if (const auto why = refusal(core, *record, values); !why.empty()) {
     context.log(fmt::format("cannot be resumed: {}; booting", why));
-    forget_start(core, lock.vmid(), *record);
+    settle(core, lock.vmid(), *record);
     return false;
   }
   return resume(core, lock, values, *record, context);

@@ -15,7 +15,7 @@ void Machines::adopt() {
   core_->runtime.adopt();
   repair_all(*core_);
   core_->publish_hosts();
-  core_->look_after_disks();
+  core_->begin_upkeep();
 }
 
 std::string Machines::instant_setting() const {

@@ -40,6 +40,7 @@ struct WarmCopiesTest : testing::Test {
                         more)
                         .main);
     out.base = look_at_base(base.string(), "raw");
+    out.size = size;
     out.seed = {{"user-data", "#cloud-config\n"}, {"meta-data", ""}};
     out.key = warm_key(out.values, facts, out.base, out.seed);
     return out;
@@ -56,12 +57,13 @@ struct WarmCopiesTest : testing::Test {
   std::vector<std::unique_ptr<test::FakeQemu>> qemus;
   std::string guest_version = "1\n";
   int qemu_status = 0;
+  Bytes size = gib(1);
   std::vector<std::string> lines;
 };
 
 TEST_F(WarmCopiesTest, AreMadeOnceAndThenThere) {
   WarmCopies copies(options(), facts, processes, clock);
-  EXPECT_FALSE(copies.find(recipe().key).has_value());
+  EXPECT_FALSE(copies.find(recipe().key, gib(1)).has_value());
   const auto copy = copies.obtain(recipe(), log(), {});
   EXPECT_EQ(sys::read_file(copy.memory()), "MEMORY");
   EXPECT_EQ(sys::read_file(copy.state()), "STATE");
@@ -129,6 +131,17 @@ TEST_F(WarmCopiesTest, WhatAKilledDaemonLeftIsRemoved) {
   const WarmCopies copies(options(), facts, processes, clock);
   EXPECT_TRUE(fs::is_empty(folder.path() / "warm"));
   EXPECT_TRUE(fs::is_empty(folder.path() / "run"));
+}
+
+TEST_F(WarmCopiesTest, ASmallerDiskWillDoALargerWillNot) {
+  WarmCopies copies(options(), facts, processes, clock);
+  EXPECT_EQ(copies.obtain(recipe(), log(), {}).size, gib(1));
+  size = gib(3);
+  EXPECT_EQ(copies.obtain(recipe(), log(), {}).size, gib(1));
+  size = mib(512);
+  EXPECT_EQ(copies.obtain(recipe(), log(), {}).size, mib(512));
+  EXPECT_EQ(storage::read_qcow2_header(copies.find(recipe().key, size)->disk())->size, mib(512));
+  EXPECT_EQ(copies.find(recipe().key, gib(9))->size, gib(1));
 }
 
 TEST_F(WarmCopiesTest, GoWhenTheirTemplateChangedAndNoMachineReadsThem) {

@@ -164,6 +164,15 @@ TEST_F(InstantTest, AStartThatWasCutOffAfterwardsKeepsTheDisk) {
   EXPECT_EQ(storage::read_qcow2_header(disk())->size, gib(2));
 }
 
+TEST_F(InstantTest, AMachineThatEndedBeforeItHadItsMemoryIsLikeAnyOther) {
+  ASSERT_EQ(clone(), "OK");
+  auto growing = *record();
+  growing.stage = Stage::growing;
+  put(growing);
+  EXPECT_FALSE(contains(start_log(), "cut off"));
+  EXPECT_EQ(record()->stage, Stage::settled);
+}
+
 TEST_F(InstantTest, HostKeysAreOnTheCloudInitDriveOfEveryStart) {
   ASSERT_EQ(clone(), "OK");
   const auto keys = Records(world.folder.path() / "etc/instant").host_keys(k101);
