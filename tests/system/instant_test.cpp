@@ -168,7 +168,9 @@ class Clone {
                 {{"newid", std::to_string(vmid)}, {"name", name_}, {"description", "hlid-instant: on"}}),
         "OK");
     api.call("PUT", kQemu + std::to_string(vmid) + "/config",
-             {{"ciuser", "odin"},
+             {{"ide2", "local:cloudinit"},
+              {"ciuser", "odin"},
+              {"ciupgrade", "0"},
               {"cores", "2"},
               {"memory", "1024"},
               {"agent", "enabled=1"},
