@@ -53,7 +53,7 @@ VmLock Core::lock(Vmid vmid, TaskContext& context) const {
 
 void Core::begin_upkeep() {
   static constexpr std::chrono::seconds kPause{20};
-  static constexpr std::chrono::seconds kSoon{3};  // a machine that has just come has its network to set up
+  static constexpr std::chrono::seconds kSoon{10};  // a machine that has just come has its network to set up
   upkeep_ = std::jthread([this](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       plug_memory(*this);
