@@ -31,6 +31,7 @@ void add_ssh(CLI::App& app, Chosen& chosen);
 void add_console(CLI::App& app, Chosen& chosen);
 void add_logs(CLI::App& app, Chosen& chosen);
 void add_destroy(CLI::App& app, Chosen& chosen);
+void add_cluster(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_template(CLI::App& app, Chosen& chosen);
 void add_node(CLI::App& app, Chosen& chosen);

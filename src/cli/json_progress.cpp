@@ -7,7 +7,10 @@ namespace {
 
 class JsonProgress : public apply::Progress {
  public:
-  void started(const plan::Step& step) override { tell(event("started", step)); }
+  void started(const plan::Step& step) override {
+    tell(event("started", step));
+    if (const auto own = step.details.find("doing"); own != step.details.end()) phase(step, own->second);
+  }
   void phase(const plan::Step& step, const std::string& text) override {
     auto object = event("phase", step);
     object["text"] = text;

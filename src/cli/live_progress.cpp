@@ -33,7 +33,7 @@ class LiveProgress : public apply::Progress {
     auto& state = subjects_.of(step);
     if (!state.begun) state.since = std::chrono::steady_clock::now();
     state.begun = true;
-    state.phase = doing(step.kind);
+    state.phase = doing(step);
     draw();
   }
   void phase(const plan::Step& step, const std::string& text) override {

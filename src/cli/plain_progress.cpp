@@ -13,7 +13,7 @@ class PlainProgress : public apply::Progress {
     auto& state = subjects_.of(step);
     if (!state.begun) state.since = std::chrono::steady_clock::now();
     state.begun = true;
-    tell_phase(step, doing(step.kind));
+    tell_phase(step, doing(step));
   }
   void phase(const plan::Step& step, const std::string& text) override { tell_phase(step, text); }
   void finished(const plan::Step& step) override {

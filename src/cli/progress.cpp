@@ -62,6 +62,11 @@ std::string doing(plan::StepKind kind) {
   return {};
 }
 
+std::string doing(const plan::Step& step) {
+  const auto own = step.details.find("doing");
+  return own == step.details.end() ? doing(step.kind) : own->second;
+}
+
 std::string without_digits(const std::string& text) {
   auto rest = text;
   std::erase_if(rest, [](unsigned char c) { return c >= '0' && c <= '9'; });

@@ -22,6 +22,8 @@ std::unique_ptr<apply::Progress> make_json_progress();
 
 /// "cloning", "configuring" …: what a step does before it tells a phase of its own.
 std::string doing(plan::StepKind kind);
+/// The same; a step may bring its own words (detail "doing").
+std::string doing(const plan::Step& step);
 /// Tells "copying 41 %" and "copying 42 %" to be the same for those who do not redraw.
 std::string without_digits(const std::string& text);
 

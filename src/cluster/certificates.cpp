@@ -57,7 +57,7 @@ std::vector<CertificateState> certificates_of(const Site& site, const std::strin
 void stop_and_rotate(const Site& site, Guest& guest) {
   const auto& traits = traits_of(site.wanted().distribution);
   stop_units(site, guest, false);
-  site.phase("new certificates for " + guest.name());
+  site.phase("making new certificates");
   const auto ran = guest.run(kRotate, {std::string(traits.program)}, std::chrono::minutes(3));
   if (!ran.ok()) {
     const auto lines = split(trim(ran.output), '\n');
@@ -98,10 +98,10 @@ void rotate_all_servers(const Site& site) {
   };
   on_each([&](const model::Machine& machine) {
     const auto guest = site.fleet.guest(machine.name);
-    stop_and_rotate(site, *guest);
+    stop_and_rotate(site.about(machine.name), *guest);
     start_unit(site, *guest, machine);
   });
-  on_each([&](const model::Machine& machine) { await_ready(site, machine.name); });
+  on_each([&](const model::Machine& machine) { await_ready(site.about(machine.name), machine.name); });
 }
 
 void rotate_batches(const Site& site, const model::ObservedCluster& observed, bool servers) {
@@ -110,8 +110,10 @@ void rotate_batches(const Site& site, const model::ObservedCluster& observed, bo
     if (observed.node(machine->name)) names.push_back(machine->name);
   for (const auto& batch : rolling_order(site.lab, observed, names))
     sys::in_parallel(batch.size(), batch.size(), [&](std::size_t i) {
+      const auto one = site.about(batch[i]);
       with_context(fmt::format("renew the certificates of '{}'", batch[i]),
-                   [&] { rotate_member(site, batch[i]); });
+                   [&] { rotate_member(one, batch[i]); });
+      one.phase("done");
     });
 }
 

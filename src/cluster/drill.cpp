@@ -60,7 +60,7 @@ class Measurement {
       throw;
     }
     heal(*victim);
-    await_ready(site_, report_.victim);
+    await_ready(site_.about(report_.victim), report_.victim);
     measure_wholeness();
     return report_;
   }

@@ -96,7 +96,7 @@ std::vector<std::string> restart_order(const Site& site, const model::ObservedCl
 void restart_server(const Site& site, const std::string& name) {
   require(may(ServerChange::restart, name, observe(site)), "restart", name);
   const auto guest = site.fleet.guest(name);
-  site.phase("restarting " + name);
+  site.phase("restarting");
   Awaited awaited;
   awaited.since = restart_unit(site, *guest, site.machine(name));
   await_ready(site, name, awaited);
@@ -163,7 +163,7 @@ void rotate_encryption_key(const Site& site, const std::filesystem::path& bundle
   }
   wait_until(site, *guest, seconds(600), "all secrets to be written with the new key",
              [](const auto& now) { return now.stage == "reencrypt_finished"; });
-  for (const auto& name : restart_order(site, observe(site))) restart_server(site, name);
+  for (const auto& name : restart_order(site, observe(site))) restart_server(site.about(name), name);
   wait_until(site, *guest, seconds(120), "all servers to have the same keys",
              [](const auto& now) { return now.hashes_match; });
 }

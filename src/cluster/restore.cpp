@@ -95,10 +95,11 @@ class Restore {
   void quiesce() {
     const bool again = reset_was_begun(*target_, id_);
     on_each_server([&](Guest& guest, const std::string& name) {
-      kill_all(site_, guest, false);
+      const auto one = site_.about(name);
+      kill_all(one, guest, false);
       const bool is_target = name == plan_.target;
       // A run that goes on after an interrupted reset has only a half-made datastore to copy.
-      if (!is_target || !again) set_data_aside(site_, guest, is_target);
+      if (!is_target || !again) set_data_aside(one, guest, is_target);
     });
   }
 
@@ -164,7 +165,7 @@ class Restore {
     site_.phase("starting " + plan_.target);
     Awaited awaited;
     awaited.since = start_unit(site_, *target_, machine);
-    await_ready(site_, plan_.target, awaited);
+    await_ready(site_.about(plan_.target), plan_.target, awaited);
   }
 
   void rejoin(const std::string& server) {
@@ -172,17 +173,19 @@ class Restore {
     const auto* member = observed.member_of(server);
     const auto* seen = observed.machine(server);
     if (member && member->voting == model::Voting::voter && seen && seen->supervisor) return;
-    site_.phase("joining " + server);
+    const auto one = site_.about(server);
+    one.phase("joining anew");
     with_context(fmt::format("join '{}' anew", server), [&] {
       const auto guest = site_.fleet.guest(server);
       // What it has now, if it is no member, is of before the reset.
       if (!member) {
-        kill_all(site_, *guest, false);
-        set_data_aside(site_, *guest, false);
+        kill_all(one, *guest, false);
+        set_data_aside(one, *guest, false);
       }
       copy_manifest(*guest);
-      join(site_, server, materials_);
+      join(one, server, materials_);
     });
+    one.phase("done");
   }
 
   /// A server that was made anew has no manifest for the VIP; all have the same.
@@ -202,14 +205,16 @@ class Restore {
     }
     Awaited awaited;
     awaited.deadline = std::chrono::seconds(90);
+    const auto one = site_.about(agent);
     try {
-      await_ready(site_, agent, awaited);
+      await_ready(one, agent, awaited);
     } catch (const Error& error) {
       if (error.code() == Errc::interrupted) throw;
-      site_.phase("joining " + agent);
-      stop_units(site_, *guest, false);
-      join(site_, agent);
+      one.phase("joining anew");
+      stop_units(one, *guest, false);
+      join(one, agent);
     }
+    one.phase("done");
   }
 
   /// Nodes that the past had and that are no machines any more.

@@ -98,28 +98,30 @@ class TokenRotation {
       if (observed.node(machine.name)) members.push_back(machine.name);
     for (const auto& batch : rolling_order(site_.lab, observed, members))
       sys::in_parallel(batch.size(), batch.size(), [&](std::size_t i) {
-        with_context(fmt::format("give '{}' the new token", batch[i]), [&] { give(batch[i], token); });
+        const auto one = site_.about(batch[i]);
+        with_context(fmt::format("give '{}' the new token", batch[i]), [&] { give(one, batch[i], token); });
+        one.phase("done");
       });
   }
 
-  void give(const std::string& name, const Secret& token) {
-    const auto& machine = site_.machine(name);
-    const auto guest = site_.fleet.guest(name);
+  void give(const Site& site, const std::string& name, const Secret& token) {
+    const auto& machine = site.machine(name);
+    const auto guest = site.fleet.guest(name);
     if (machine.role == Role::agent && has_own_token()) return;
     const auto path = token_path(site_.wanted().distribution);
     const auto wanted = render_token(token).reveal();
     const bool written = guest->read_file(path) == wanted;
     Awaited awaited;
     if (written && has_read_it(*guest, machine, path)) {
-      awaited.since = start_unit(site_, *guest, machine);
-      return await_ready(site_, name, awaited);
+      awaited.since = start_unit(site, *guest, machine);
+      return await_ready(site, name, awaited);
     }
     if (machine.role == Role::server)
-      require(may(ServerChange::restart, name, observe(site_)), "restart", name);
+      require(may(ServerChange::restart, name, observe(site)), "restart", name);
     if (!written) guest->write_file(path, wanted);
-    site_.phase("restarting " + name);
-    awaited.since = restart_unit(site_, *guest, machine);
-    await_ready(site_, name, awaited);
+    site.phase("restarting");
+    awaited.since = restart_unit(site, *guest, machine);
+    await_ready(site, name, awaited);
   }
 
   bool has_read_it(Guest& guest, const model::Machine& machine, const std::string& path) {

@@ -26,4 +26,10 @@ std::vector<const model::Machine*> Site::agents() const {
   return of_role(lab, model::Role::agent);
 }
 
+Site Site::about(const std::string& machine) const {
+  Site one = *this;
+  one.phase = [tell = phase, machine](const std::string& text) { tell(machine + ": " + text); };
+  return one;
+}
+
 }  // namespace hlid::cluster

@@ -20,7 +20,8 @@ struct Site {
   Fleet& fleet;
   sys::Clock& clock;
   sys::Random& random;
-  /// What it does right now, for the live line: "importing images".
+  /// What it does right now, for the live line: "importing images". Verbs that work on several machines begin
+  /// with the machine's name, as about() does. Called from several threads.
   std::function<void(const std::string&)> phase = [](const std::string&) {};
   std::stop_token stop = {};
   double patience = 1.0;    ///< deadlines times this: larger where guests are emulated
@@ -31,6 +32,9 @@ struct Site {
   const model::Machine& machine(const std::string& name) const;
   std::vector<const model::Machine*> servers() const;  ///< in the order of the file
   std::vector<const model::Machine*> agents() const;
+  /// The same for one machine of several: its phases become "NAME: importing images"; "NAME: done" is the
+  /// last.
+  Site about(const std::string& machine) const;
 };
 
 }  // namespace hlid::cluster

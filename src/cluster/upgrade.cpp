@@ -148,8 +148,10 @@ void do_step(const Site& site, const UpgradeStep& step, const ReleaseSet& releas
     return;
   }
   sys::in_parallel(step.machines.size(), step.machines.size(), [&](std::size_t i) {
+    const auto one = site.about(step.machines[i]);
     with_context(fmt::format("upgrade '{}'", step.machines[i]),
-                 [&] { upgrade_member(site, step.machines[i], release, options); });
+                 [&] { upgrade_member(one, step.machines[i], release, options); });
+    one.phase("done");
   });
 }
 
@@ -185,7 +187,8 @@ Upgraded upgrade(const Site& site, const ReleaseSet& release, const std::filesys
           {{"no server of the cluster answers"}, "hlid status shows the first broken link of each server"},
           "upgrade", site.lab.name);
     // The only server may be in the middle of it.
-    upgrade_member(site, site.servers().front()->name, release, options);
+    const auto& only = site.servers().front()->name;
+    upgrade_member(site.about(only), only, release, options);
     observed = observe(site);
   }
   require(may_upgrade(observed, wanted), "upgrade", site.lab.name);
