@@ -12,7 +12,7 @@ using instant::Stage;
 
 constexpr const char* kJob = "hlid-detach";
 constexpr std::int64_t kQuietSeconds = 300;         // a machine that has just started has better things to do
-constexpr std::int64_t kBytesPerSecond = 32 << 20;  // of every machine
+constexpr std::int64_t kBytesPerSecond = 64 << 20;  // of every machine; zeros count
 
 bool is_being_filled(qemu::QmpClient& qmp) {
   const json::value jobs = qmp.execute("query-block-jobs");
