@@ -58,6 +58,32 @@ std::string doing(plan::StepKind kind) {
       return "removing";
     case plan::StepKind::unlock:
       return "unlocking";
+    case plan::StepKind::drain_member:
+      return "draining";
+    case plan::StepKind::return_member:
+      return "returning to the cluster";
+    case plan::StepKind::leave_cluster:
+      return "leaving the cluster";
+    case plan::StepKind::forget_member:
+      return "being forgotten";
+    case plan::StepKind::fetch_release:
+      return "fetching";
+    case plan::StepKind::install_release:
+      return "installing";
+    case plan::StepKind::form_cluster:
+      return "forming the cluster";
+    case plan::StepKind::join_cluster:
+      return "joining the cluster";
+    case plan::StepKind::settle_cluster:
+      return "settling";
+    case plan::StepKind::label_member:
+      return "labelling";
+    case plan::StepKind::reconfigure_member:
+      return "reconfiguring";
+    case plan::StepKind::snapshot_cluster:
+      return "taking a snapshot";
+    case plan::StepKind::upgrade_member:
+      return "upgrading";
   }
   return {};
 }

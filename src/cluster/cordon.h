@@ -4,14 +4,12 @@
 
 #include "cluster/site.h"
 #include "cluster/traits.h"
-#include "model/observed_cluster.h"
+#include "model/node_marks.h"
 
 /// Emptying a Node before its machine is worked on, and letting pods in again.
 namespace hlid::cluster {
 
-/// Label of Nodes that this program cordoned, so that one that was cordoned by somebody else stays so, and a
-/// run that follows an interrupted one knows what to undo.
-inline constexpr const char* kParkedLabel = "hlid.dev/parked";
+using model::kParkedLabel;
 
 /// A server that answers for the whole cluster, other than `except`. Throws Error(precondition): none.
 std::string other_server(const model::ObservedCluster& observed, const std::string& except);

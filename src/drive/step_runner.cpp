@@ -43,6 +43,20 @@ void dispatch(const StepScope& scope) {
       return destroy_template(scope);
     case plan::StepKind::unlock:
       return unlock(scope);
+    case plan::StepKind::drain_member:
+    case plan::StepKind::return_member:
+    case plan::StepKind::leave_cluster:
+    case plan::StepKind::forget_member:
+    case plan::StepKind::fetch_release:
+    case plan::StepKind::install_release:
+    case plan::StepKind::form_cluster:
+    case plan::StepKind::join_cluster:
+    case plan::StepKind::settle_cluster:
+    case plan::StepKind::label_member:
+    case plan::StepKind::reconfigure_member:
+    case plan::StepKind::snapshot_cluster:
+    case plan::StepKind::upgrade_member:
+      throw Error(Errc::unsupported, "'{}' is not bound yet", scope.step.id);
   }
 }
 

@@ -14,6 +14,10 @@ namespace hlid::model {
 /// Annotation of a Node with the keys that hlid has set: {"labels": ["tier"], "taints": ["gpu:NoSchedule"]}.
 inline constexpr const char* kOwnedAnnotation = "hlid/owned";
 
+/// Label of Nodes that hlid cordoned, so that one that was cordoned by somebody else stays so, and a run that
+/// follows an interrupted one knows what to undo.
+inline constexpr const char* kParkedLabel = "hlid.dev/parked";
+
 /// "key=value:Effect" apart. Two taints are the same one when key and effect agree (Kubernetes, core/v1
 /// Taint); the value is what changes.
 struct TaintParts {

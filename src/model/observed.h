@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/units.h"
+#include "model/observed_cluster.h"
 
 /// What is there, as plain data, read from the hypervisor each time (there is no state file).
 namespace hlid::model {
@@ -87,6 +88,9 @@ struct Observed {
   std::vector<ObservedNode> nodes;
   std::vector<ObservedMachine> machines;   ///< every guest of the hypervisor, by VMID
   std::vector<ObservedPublish> published;  ///< embedded node: those of all labs
+  /// Its machines also those of ours that the file does not name any more. nullopt: not looked at, because
+  /// the file has no cluster or none of its machines runs.
+  std::optional<ObservedCluster> cluster;
 };
 
 /// Ownership: all four must agree before anything of a machine is changed or destroyed (VMID and name are

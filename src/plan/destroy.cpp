@@ -110,7 +110,10 @@ Plan make_destroy_plan(const model::Homelab& wanted, const model::Observed& ther
                        const DestroyOptions& options) {
   Options as_plan;
   as_plan.unfinished = options.unfinished;
-  Draft draft(wanted, there, as_plan);
+  // with all machines the cluster goes, too: nobody need leave it
+  auto looked_at = there;
+  if (options.names.empty()) looked_at.cluster.reset();
+  Draft draft(wanted, looked_at, as_plan);
   if (options.names.empty()) plan_publish_nothing(draft);
   remove_all(draft, options.names.empty() ? all_of(draft) : chosen_by(draft, options.names));
   if (options.names.empty()) note_others(draft);

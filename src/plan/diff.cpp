@@ -13,14 +13,12 @@ namespace {
 using model::Disruption;
 
 void note_later_phases(Draft& draft) {
-  if (draft.wanted.cluster)
-    draft.notice("cluster-later", draft.wanted.cluster->distribution,
-                 "the cluster is not formed yet: 'up' ends after the machines");
   if (draft.wanted.backup)
     draft.notice("backup-later", draft.wanted.backup->storage, "scheduled backups are not run yet");
 }
 
-/// The steps that were kept, with the edges between them.
+}  // namespace
+
 void drop_steps(Plan& plan, const std::vector<bool>& keep) {
   std::vector<std::size_t> moved(plan.steps.size());
   std::vector<Step> steps;
@@ -34,8 +32,6 @@ void drop_steps(Plan& plan, const std::vector<bool>& keep) {
   plan.steps = std::move(steps);
   plan.edges = std::move(edges);
 }
-
-}  // namespace
 
 void keep_phase(Draft& draft, Phase phase) {
   auto& plan = draft.plan;
@@ -53,6 +49,7 @@ void keep_phase(Draft& draft, Phase phase) {
   }
   drop_steps(plan, keep);
   if (phase != Phase::machines) plan.held.clear();
+  if (phase != Phase::cluster) plan.waiting.clear(), plan.look_again = false;
 }
 
 Plan make_plan(const model::Homelab& wanted, const model::Observed& there, const Options& options) {
@@ -62,6 +59,7 @@ Plan make_plan(const model::Homelab& wanted, const model::Observed& there, const
   plan_removals(draft);
   plan_image(draft);
   plan_machines(draft);
+  plan_cluster(draft);
   note_overcommit(draft);
   note_lacking_properties(draft);
   note_later_phases(draft);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,6 +13,23 @@
 /// the next one empty.
 namespace hlid::plan {
 
+/// What of the wanted cluster only others can tell: which release is meant, and whether it is to be had.
+struct ClusterGoal {
+  std::string version;  ///< "v1.34.1+rke2r1"; empty: cluster.version, and if that is empty, not known
+  bool at_hand = true;  ///< its files are on this computer; else they must be fetched
+  /// It is not at hand and cannot be had: what needs it waits. The first line names what is missing.
+  struct Missing {
+    std::string text;
+    std::vector<std::string> hints;
+  };
+  std::optional<Missing> missing;
+  bool servers_join_together = true;  ///< else one after the other: the release cannot do both at once
+  /// Why the members may not go to `version`, each a sentence; empty: they may.
+  std::vector<std::string> upgrade_refused;
+  std::string upgrade_fix;
+  std::string newer;  ///< what the channel has now, when the members stay where they are
+};
+
 struct Options {
   /// What the file's template would be (templates::content_key); empty: not known, then an existing one is
   /// taken as it is.
@@ -22,6 +40,11 @@ struct Options {
   /// Steps (by id) that an earlier run left undone: apply::Unfinished::steps. Proof that a nameless locked
   /// guest at one of our VMIDs is our own interrupted clone, and that a machine may not be ready yet.
   std::set<std::string> unfinished;
+  ClusterGoal cluster;  ///< when the file has a cluster
+  /// Machines to be made anew whatever they are like (`hlid replace`); with the consent in `allow`.
+  std::set<std::string> replace;
+  /// At most so many members are upgraded; the rest stays for the next plan (`--pause`). 0: all.
+  std::size_t most_upgrades = 0;
 };
 
 Plan make_plan(const model::Homelab& wanted, const model::Observed& there, const Options& options = {});

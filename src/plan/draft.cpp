@@ -38,7 +38,7 @@ const model::ObservedStorage* Index::storage(const std::string& node, const std:
 }
 
 Draft::Draft(const model::Homelab& lab, const model::Observed& observed, const Options& how)
-    : wanted(lab), there(observed), options(how), index(observed) {
+    : wanted(lab), there(observed), options(how), index(observed), members(lab, observed) {
   plan.lab = lab.name;
 }
 

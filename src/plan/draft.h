@@ -10,6 +10,7 @@
 #include "model/homelab.h"
 #include "model/observed.h"
 #include "plan/diff.h"
+#include "plan/members.h"
 
 /// The plan under construction: what the parts of the diff share.
 namespace hlid::plan {
@@ -40,6 +41,7 @@ class Draft {
   const model::Observed& there;
   const Options& options;
   Index index;
+  Members members;
   Plan plan;
 
   /// A step about `subject`, after `after` (indexes of steps; nullopt means there is no such step).
@@ -60,6 +62,16 @@ class Draft {
   std::optional<std::size_t> template_step;
   std::string
       effective_key;  ///< of the template that machines are cloned from once this plan is done; "" unknown
+  // what the cluster's steps and those of its machines wait for, by the machine's name
+  std::set<std::string> made;                ///< made anew: nothing is in it yet
+  std::map<std::string, std::size_t> ready;  ///< its last step after which it runs and can be entered
+  std::map<std::string, std::size_t> left;   ///< the step by which it leaves the cluster
+  /// A member that is away for a while or made anew; cluster_order.cpp lets them take turns.
+  struct Interruption {
+    std::string machine;
+    std::size_t first = 0, last = 0;
+  };
+  std::vector<Interruption> interruptions;
   std::map<Vmid, std::size_t> removed;            ///< guest that is removed → its last step
   std::map<Ipv4, std::size_t> removed_addresses;  ///< the address it gives free → the same
 
@@ -87,6 +99,16 @@ std::string why_not_ours(const model::ObservedMachine& machine, const std::strin
 /// The steps that remove a guest of ours, one after the other: unlock, shutdown or stop, destroy.
 std::vector<Step> removal_of(const model::Homelab& wanted, const model::ObservedMachine& machine,
                              model::Disruption disruption, const std::string& reason);
+/// Whether it is a member shows only when servers run: until then nothing of it is removed. Notes so and is
+/// true.
+bool wait_to_be_seen(Draft& draft, const model::ObservedMachine& machine);
+/// How a machine of ours, which is going to be removed, is taken out of the cluster first: it leaves, or is
+/// forgotten when it is dead. nullopt: it is no member, or the cluster ends with it.
+std::optional<Step> parting_of(const Draft& draft, const model::ObservedMachine& machine,
+                               model::Disruption disruption, const std::string& reason);
+/// A member cannot be taken out of a cluster that does not answer, and not the last server. Refuses and is
+/// true.
+bool refuse_parting(Draft& draft, const model::ObservedMachine& machine);
 /// Adds them after `after` and remembers what they give free; the last one's index.
 std::size_t add_removal(Draft& draft, const model::ObservedMachine& machine, model::Disruption disruption,
                         const std::string& reason, const std::vector<std::optional<std::size_t>>& after = {});
@@ -101,8 +123,12 @@ void plan_publish_nothing(Draft& draft);
 void plan_removals(Draft& draft);  ///< machines of ours that the file does not name, and those to be replaced
 void plan_image(Draft& draft);
 void plan_machines(Draft& draft);
+void plan_cluster(Draft& draft);  ///< its members; with the edges from and to what is done to their machines
 void note_overcommit(Draft& draft);
 void note_lacking_properties(Draft& draft);
 void keep_phase(Draft& draft, Phase phase);
+
+/// The steps that are kept, with the edges between them.
+void drop_steps(Plan& plan, const std::vector<bool>& keep);
 
 }  // namespace hlid::plan

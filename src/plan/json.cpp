@@ -55,6 +55,15 @@ json::value to_json(const Plan& plan) {
   json::array held;
   for (const auto& step : plan.held) held.emplace_back(step_json(step));
   out["held"] = held;
+  json::array waiting;
+  for (const auto& one : plan.waiting) {
+    json::array steps;
+    for (const auto& step : one.steps) steps.emplace_back(step_json(step));
+    waiting.emplace_back(json::object{
+        {"code", one.code}, {"text", one.text}, {"hints", strings(one.hints)}, {"steps", steps}});
+  }
+  out["waiting"] = waiting;
+  out["look_again"] = plan.look_again;
   json::array notices;
   for (const auto& notice : plan.notices)
     notices.emplace_back(

@@ -85,6 +85,7 @@ class MachinePlanner {
 
   /// From a clone with a disk of `disk` to a machine that is ready.
   void complete(const Machine& machine, Bytes disk, After cloned) {
+    draft_.made.insert(machine.name);
     auto configure = step(StepKind::configure, machine);
     for (const auto& change : everything_of(draft_.wanted, machine))
       configure.details.emplace(change.key, change.value);
@@ -105,8 +106,16 @@ class MachinePlanner {
                          reason.empty() ? std::vector<std::string>{} : std::vector{reason});
     if (resume) starting.details = {{"resume", "1"}};
     starting.resource = "start:" + machine.node;
-    ready_ = draft_.add(step(StepKind::wait_ready, machine), {draft_.add(std::move(starting), after)});
+    ready_ = wait_ready(machine, {draft_.add(std::move(starting), after)});
     return ready_;
+  }
+
+  After wait_ready(const Machine& machine, const std::vector<After>& after, const std::string& reason = {}) {
+    auto reasons = reason.empty() ? std::vector<std::string>{} : std::vector{reason};
+    const auto waited =
+        draft_.add(step(StepKind::wait_ready, machine, Disruption::none, std::move(reasons)), after);
+    draft_.ready[machine.name] = waited;
+    return waited;
   }
 
   After removed_at(const Machine& machine) const {
@@ -142,8 +151,8 @@ class MachinePlanner {
   // --- changing
 
   void change(const Machine& machine, const ObservedMachine& there) {
-    if (wants_replacing(machine, there)) return replace(machine, there);
-    if (refuse_shrink(machine, there)) return;
+    if (wants_replacing(machine, there) && !wait_to_be_seen(draft_, there)) return replace(machine, there);
+    if (refuse_shrink(machine, there) || refuse_role(machine)) return;
     note_differences(machine, there);
     const auto changes = changes_of(draft_.wanted, machine, there);
     const bool grows = there.disk < machine.disk;
@@ -196,10 +205,7 @@ class MachinePlanner {
         return;
       case Power::running:
         if (restart) return reboot(machine, there, last, changes);
-        if (may_not_be_ready(machine))
-          draft_.add(
-              step(StepKind::wait_ready, machine, Disruption::none, {"an earlier run did not see it ready"}),
-              {last});
+        if (may_not_be_ready(machine)) wait_ready(machine, {last}, "an earlier run did not see it ready");
         return;
       case Power::unknown:
         return;  // refused before
@@ -214,9 +220,26 @@ class MachinePlanner {
       if (one.disruption == Disruption::reboot) keys.push_back(one.key);
     for (const auto& key : there.pending) keys.push_back(key + " (pending)");
     const auto reason = fmt::format("{} in effect after a restart", join(keys, ", "));
-    const auto rebooted =
-        draft_.add(step(StepKind::reboot, machine, Disruption::reboot, {reason}), {last, last_disruption_});
-    last_disruption_ = draft_.add(step(StepKind::wait_ready, machine), {rebooted});
+    auto rebooting = step(StepKind::reboot, machine, Disruption::reboot, {reason});
+    if (is_member(machine)) return reboot_member(machine, std::move(rebooting), last);
+    const auto rebooted = draft_.add(std::move(rebooting), {last, last_disruption_});
+    last_disruption_ = wait_ready(machine, {rebooted});
+  }
+
+  /// When its turn is, is the cluster's business (cluster_order.cpp).
+  void reboot_member(const Machine& machine, Step rebooting, After last) {
+    const auto drained = draft_.add(step(StepKind::drain_member, machine), {last});
+    const auto rebooted = draft_.add(std::move(rebooting), {drained});
+    const auto can_be_entered = draft_.ready;  // what mends it as a member comes before its turn, not after
+    const auto ready = wait_ready(machine, {rebooted});
+    draft_.ready = can_be_entered;
+    const auto returned = draft_.add(step(StepKind::return_member, machine), {ready});
+    draft_.interruptions.push_back({machine.name, drained, returned});
+  }
+
+  bool is_member(const Machine& machine) const {
+    return machine.role != model::Role::plain && draft_.members.answers() &&
+           draft_.members.knows(machine.name) && !draft_.members.is_bare(machine.name);
   }
 
   // --- replacing, with consent only
@@ -234,20 +257,45 @@ class MachinePlanner {
 
   bool wants_replacing(const Machine& machine, const ObservedMachine& there) const {
     return draft_.allowed(consent(machine)) &&
-           (is_outdated(there) || elsewhere(there) || machine.disk < there.disk);
+           (is_outdated(there) || elsewhere(there) || machine.disk < there.disk || has_other_role(machine) ||
+            draft_.options.replace.count(machine.name) != 0);
+  }
+
+  /// An agent does not become a server where it stands, nor the other way round.
+  bool has_other_role(const Machine& machine) const {
+    const auto* inside = draft_.members.inside(machine.name);
+    return draft_.wanted.cluster && machine.role != model::Role::plain && inside != nullptr &&
+           inside->unit != model::Role::plain && inside->unit != machine.role;
+  }
+
+  bool refuse_role(const Machine& machine) {
+    if (!has_other_role(machine)) return false;
+    const bool server = machine.role == model::Role::server;
+    draft_.refuse("role-changed", machine.name,
+                  fmt::format("'{}' is {} of the cluster, the file says {}", machine.name,
+                              server ? "an agent" : "a server", server ? "server" : "agent"),
+                  fmt::format("write its old role, or make it anew: --allow {}", consent(machine)));
+    return true;
   }
 
   void replace(const Machine& machine, const ObservedMachine& there) {
-    if (refuse_busy(machine, there)) return;
+    if (refuse_busy(machine, there) || refuse_parting(draft_, there)) return;
     std::vector<std::string> why;
+    if (draft_.options.replace.count(machine.name) != 0) why.emplace_back("to be made anew");
+    if (has_other_role(machine)) why.emplace_back("another role in the cluster");
     if (is_outdated(there)) why.emplace_back("made from an older template");
     if (elsewhere(there))
       why.push_back(fmt::format("disk on '{}', not '{}'", there.storage, draft_.wanted.proxmox.storage));
     if (machine.disk < there.disk) why.push_back(grow_reason(machine, there));
+    const bool parts = parting_of(draft_, there, Disruption::replace, {}).has_value();
     add_removal(draft_, there, Disruption::replace, join(why, "; "),
-                {draft_.template_step, last_disruption_});
+                {draft_.template_step, parts ? std::nullopt : last_disruption_});
     make(machine, "replaced with your consent");
-    if (ready_) last_disruption_ = ready_;
+    if (!ready_) return;
+    if (parts)
+      draft_.interruptions.push_back({machine.name, draft_.left.at(machine.name), *ready_});
+    else
+      last_disruption_ = ready_;
   }
 
   void note_differences(const Machine& machine, const ObservedMachine& there) {
@@ -265,7 +313,7 @@ class MachinePlanner {
   // --- refusing
 
   bool refuse_shrink(const Machine& machine, const ObservedMachine& there) {
-    if (machine.disk >= there.disk) return false;
+    if (machine.disk >= there.disk || draft_.allowed(consent(machine))) return false;
     draft_.refuse(
         "disk-shrink", machine.name,
         fmt::format("the disk of '{}' has {}, the file says {}; a disk cannot shrink", machine.name,

@@ -73,13 +73,40 @@ std::string_view word_of(StepKind kind) {
       return "destroy";
     case StepKind::unlock:
       return "unlock";
+    case StepKind::drain_member:
+      return "drain";
+    case StepKind::return_member:
+      return "return to the cluster";
+    case StepKind::leave_cluster:
+      return "leave the cluster";
+    case StepKind::forget_member:
+      return "forget in the cluster";
+    case StepKind::fetch_release:
+      return "fetch";
+    case StepKind::install_release:
+      return "install";
+    case StepKind::form_cluster:
+      return "form the cluster";
+    case StepKind::join_cluster:
+      return "join the cluster";
+    case StepKind::settle_cluster:
+      return "settle the registration address";
+    case StepKind::label_member:
+      return "label";
+    case StepKind::reconfigure_member:
+      return "reconfigure";
+    case StepKind::snapshot_cluster:
+      return "take a snapshot";
+    case StepKind::upgrade_member:
+      return "upgrade";
   }
   return "";
 }
 
 bool creates(StepKind kind) {
   return kind == StepKind::clone || kind == StepKind::create_storage || kind == StepKind::build_template ||
-         kind == StepKind::create_template;
+         kind == StepKind::create_template || kind == StepKind::form_cluster ||
+         kind == StepKind::join_cluster;
 }
 
 /// All that happens to one machine, template, storage or bridge.
@@ -198,6 +225,8 @@ std::string summary(const Plan& plan) {
     }
   }
   std::vector<std::string> parts;
+  std::size_t members = 0;
+  for (const auto& subject : subjects_of(plan.steps, Phase::cluster)) members += subject.is_made() ? 1 : 0;
   if (made > 0) parts.push_back(fmt::format("{} to make", count(made, "machine", "machines")));
   const std::pair<Disruption, const char*> kinds[] = {{Disruption::none, "to bring up"},
                                                       {Disruption::live, "to change live"},
@@ -206,6 +235,7 @@ std::string summary(const Plan& plan) {
                                                       {Disruption::destroy, "to destroy"}};
   for (const auto& [kind, text] : kinds)
     if (disrupted[kind] > 0) parts.push_back(fmt::format("{} {}", disrupted[kind], text));
+  if (members > 0) parts.push_back(fmt::format("{} to join the cluster", members));
   return join(parts, ", ");
 }
 
@@ -219,7 +249,8 @@ void render_head(std::string& out, const Plan& plan) {
     return;
   }
   if (plan.steps.empty()) {
-    out += fmt::format("{}: nothing to do without your consent\n", plan.lab);
+    out += fmt::format("{}: nothing to do {}\n", plan.lab,
+                       plan.held.empty() ? "before what is missing is there" : "without your consent");
     return;
   }
   const auto what = summary(plan);
@@ -233,9 +264,16 @@ void render_held(std::string& out, const Plan& plan, const Paint& paint) {
   for (const auto& step : plan.held) by_consent[step.consent].push_back(step);
   out += "\nnot done without your consent\n";
   for (const auto& [consent, steps] : by_consent) {
-    for (const auto phase : {Phase::host, Phase::image, Phase::machines})
-      render_subjects(out, subjects_of(steps, phase), paint);
+    for (const auto phase : kPhases) render_subjects(out, subjects_of(steps, phase), paint);
     out += fmt::format("        to do it: --allow {}\n", consent);
+  }
+}
+
+void render_waiting(std::string& out, const Plan& plan, const Paint& paint) {
+  for (const auto& waiting : plan.waiting) {
+    out += "\n" + paint(Colour::yellow, "waiting") + fmt::format(": {} [{}]\n", waiting.text, waiting.code);
+    for (const auto phase : kPhases) render_subjects(out, subjects_of(waiting.steps, phase), paint);
+    for (const auto& hint : waiting.hints) out += fmt::format("        fix: {}\n", hint);
   }
 }
 
@@ -260,12 +298,13 @@ std::string render(const Plan& plan, const RenderOptions& options) {
   const Paint paint(options.colour);
   std::string out;
   render_head(out, plan);
-  for (const auto phase : {Phase::host, Phase::image, Phase::machines}) {
+  for (const auto phase : kPhases) {
     const auto subjects = subjects_of(plan.steps, phase);
     if (subjects.empty()) continue;
     out += fmt::format("\n{}\n", to_string(phase));
     render_subjects(out, subjects, paint);
   }
+  render_waiting(out, plan, paint);
   render_held(out, plan, paint);
   render_notices(out, plan);
   render_refusals(out, plan, paint);

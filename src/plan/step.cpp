@@ -40,6 +40,32 @@ std::string_view to_string(StepKind kind) {
       return "destroy-template";
     case StepKind::unlock:
       return "unlock";
+    case StepKind::drain_member:
+      return "drain";
+    case StepKind::return_member:
+      return "return";
+    case StepKind::leave_cluster:
+      return "leave";
+    case StepKind::forget_member:
+      return "forget";
+    case StepKind::fetch_release:
+      return "fetch-release";
+    case StepKind::install_release:
+      return "install-release";
+    case StepKind::form_cluster:
+      return "form-cluster";
+    case StepKind::join_cluster:
+      return "join-cluster";
+    case StepKind::settle_cluster:
+      return "settle-cluster";
+    case StepKind::label_member:
+      return "label";
+    case StepKind::reconfigure_member:
+      return "reconfigure";
+    case StepKind::snapshot_cluster:
+      return "snapshot-cluster";
+    case StepKind::upgrade_member:
+      return "upgrade";
   }
   return "unknown";
 }
@@ -52,12 +78,14 @@ std::string_view to_string(Phase phase) {
       return "template";
     case Phase::machines:
       return "machines";
+    case Phase::cluster:
+      return "cluster";
   }
   return "unknown";
 }
 
 std::optional<Phase> parse_phase(std::string_view text) {
-  for (const auto phase : {Phase::host, Phase::image, Phase::machines})
+  for (const auto phase : kPhases)
     if (text == to_string(phase)) return phase;
   return std::nullopt;
 }
@@ -83,7 +111,21 @@ Phase phase_of(StepKind kind) {
     case StepKind::stop:
     case StepKind::destroy:
     case StepKind::unlock:
+    case StepKind::drain_member:  // these four go with what is done to the machine
+    case StepKind::return_member:
+    case StepKind::leave_cluster:
+    case StepKind::forget_member:
       return Phase::machines;
+    case StepKind::fetch_release:
+    case StepKind::install_release:
+    case StepKind::form_cluster:
+    case StepKind::join_cluster:
+    case StepKind::settle_cluster:
+    case StepKind::label_member:
+    case StepKind::reconfigure_member:
+    case StepKind::snapshot_cluster:
+    case StepKind::upgrade_member:
+      return Phase::cluster;
   }
   return Phase::machines;
 }

@@ -33,14 +33,30 @@ enum class StepKind {
   destroy,  ///< a machine, with its disks
   destroy_template,
   unlock,  ///< removes the lock word that an interrupted clone or create left
+  // what a member of the cluster needs before and after its machine is touched
+  drain_member,   ///< pods move away; a server only while the others hold the quorum
+  return_member,  ///< after a restart of its machine: until it is ready again, and pods may come back
+  leave_cluster,  ///< drained and out of the member list, for good
+  forget_member,  ///< it is dead: out of the member list without its help
+  // the cluster itself
+  fetch_release,       ///< to this computer, verified
+  install_release,     ///< onto one machine; nothing is started
+  form_cluster,        ///< founds it on this server, or wakes the one whose data it has
+  join_cluster,        ///< until it is a working member, whatever lacks
+  settle_cluster,      ///< the registration address in every machine's configuration
+  label_member,        ///< labels and taints, live
+  reconfigure_member,  ///< new configuration, its service restarts
+  snapshot_cluster,    ///< a bundle of etcd and what it needs, off the machines
+  upgrade_member,      ///< to another release: drained, installed, restarted
 };
 
 std::string_view to_string(StepKind kind);
 
 /// The parts of `up`, in their order; `--only` takes one.
-enum class Phase { host, image, machines };
+enum class Phase { host, image, machines, cluster };
+inline constexpr Phase kPhases[] = {Phase::host, Phase::image, Phase::machines, Phase::cluster};
 
-std::string_view to_string(Phase phase);  ///< "host", "template", "machines"
+std::string_view to_string(Phase phase);  ///< "host", "template", "machines", "cluster"
 std::optional<Phase> parse_phase(std::string_view text);
 Phase phase_of(StepKind kind);
 
@@ -54,6 +70,9 @@ Phase phase_of(StepKind kind);
 ///   resize_disk size (bytes)        start  resume (1)        destroy  running (1)  half_made (1)
 ///   create_storage type (dir)       set_network address (CIDR)
 ///   publish     ports (each "listen=…,port=…,to=ADDRESS:PORT;…", a blank between; none: "")
+///   fetch_release, install_release, upgrade_member   version; install_release also replace (1): another
+///   version that lies there, unused, may give way; if_bare (1): only where nothing is installed
+///   leave_cluster uninstall (1): the machine stays
 struct Step {
   StepKind kind = StepKind::configure;
   std::string id;       ///< "clone valaskjalf-master-1": stable from run to run, unique in a plan
@@ -83,16 +102,29 @@ struct Refusal {
   std::string hint;  ///< one thing to do
 };
 
+/// Steps that would be done now but for something that is missing and that no consent can replace. All else
+/// goes on; the whole then ends as unmet precondition (exit status 4).
+struct Waiting {
+  std::string code;  ///< "release-not-reached" (hlid explain)
+  std::string text;
+  std::vector<std::string> hints;  ///< each one way out
+  std::vector<Step> steps;         ///< in their order
+};
+
 struct Plan {
   std::string lab;
   std::vector<Step> steps;  ///< in an order that respects the edges; safe to run when there are no refusals
   std::vector<std::pair<std::size_t, std::size_t>> edges;  ///< first before second
   std::vector<Step> held;  ///< would be steps with the consent that each names; never run
+  std::vector<Waiting> waiting;
   std::vector<Notice> notices;
   std::vector<Refusal> refusals;
+  /// What is inside machines that do not run yet could not be seen: when these steps are done, what is there
+  /// must be observed again, and the next plan has the rest.
+  bool look_again = false;
 
-  /// Nothing to do and nothing held (notices do not count).
-  bool empty() const { return steps.empty() && held.empty() && refusals.empty(); }
+  /// Nothing to do, nothing held and nothing waiting (notices do not count).
+  bool empty() const { return steps.empty() && held.empty() && waiting.empty() && refusals.empty(); }
   model::Disruption worst() const;  ///< of the steps
 };
 

@@ -58,6 +58,20 @@ class Simulator {
       case StepKind::unlock:
         machine(step).lock.clear();
         return;
+      case StepKind::drain_member:
+      case StepKind::return_member:
+      case StepKind::leave_cluster:
+      case StepKind::forget_member:
+      case StepKind::fetch_release:
+      case StepKind::install_release:
+      case StepKind::form_cluster:
+      case StepKind::join_cluster:
+      case StepKind::settle_cluster:
+      case StepKind::label_member:
+      case StepKind::reconfigure_member:
+      case StepKind::snapshot_cluster:
+      case StepKind::upgrade_member:
+        return;  // ClusterSimulator's
     }
   }
 

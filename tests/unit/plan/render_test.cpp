@@ -185,11 +185,7 @@ const Situation kSituations[] = {
      true},
     {"only-template", [](auto&, auto&, auto& options) { options.only = Phase::image; }, true},
     {"only-machines", [](auto&, auto&, auto& options) { options.only = Phase::machines; }, true},
-    {"cluster-later",
-     [](auto& lab, auto&, auto&) {
-       lab.cluster.emplace();
-       lab.backup.emplace();
-     }},
+    {"backup-later", [](auto& lab, auto&, auto&) { lab.backup.emplace(); }},
 };
 
 class Rendered : public testing::TestWithParam<Situation> {};
