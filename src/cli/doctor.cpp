@@ -34,7 +34,8 @@ const char* word_for(Check::State state) {
 /// What the plan for this file would say beside its steps.
 void add_plan_checks(LabSession& session, std::vector<Check>& checks, std::stop_token stop) {
   try {
-    const auto plan = plan::make_plan(session.lab(), session.observe(stop), session.plan_options());
+    const auto there = session.observe(stop);
+    const auto plan = plan::make_plan(session.lab(), there, session.plan_options(there, false, stop));
     for (const auto& notice : plan.notices)
       checks.push_back({notice.code, Check::State::warning, notice.text, ""});
     for (const auto& refusal : plan.refusals)

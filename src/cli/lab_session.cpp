@@ -2,11 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "apply/journal.h"
 #include "base/text.h"
 #include "cli/terminal.h"
+#include "cluster/probe.h"
+#include "drive/cluster_goal.h"
+#include "drive/cluster_site.h"
 #include "drive/host_facts.h"
 #include "drive/observer.h"
 #include "pve/nodes.h"
@@ -41,7 +45,8 @@ LabSession::LabSession(model::Homelab lab)
       home_(sys::hlid_home()),
       secrets_(processes_),
       image_(lab_, processes_, drive::template_cache(home_)),
-      host_keys_(drive::lab_folder(home_, lab_.name).known_hosts()) {
+      host_keys_(drive::lab_folder(home_, lab_.name).known_hosts()),
+      discs_(lab_, drive::disc_scratch(home_)) {
   if (lab_.proxmox.embedded()) node_.emplace(home_, lab_.proxmox.nodes.front(), clock_);
   leave_out_unset_password();
 }
@@ -103,11 +108,43 @@ model::Observed LabSession::new_node() const {
 
 model::Observed LabSession::observe(std::stop_token stop) {
   if (is_new_node() && !connection_) return new_node();
-  return drive::PveObserver(lab_, session(stop)).observe(stop);
+  auto there = drive::PveObserver(lab_, session(stop)).observe(stop);
+  if (lab_.cluster) there.cluster = observe_cluster(there, stop);
+  return there;
+}
+
+/// Machines can only be looked at from the inside while they run.
+std::optional<model::ObservedCluster> LabSession::observe_cluster(const model::Observed& there,
+                                                                  std::stop_token stop) {
+  const auto runs = [&](const model::Machine& machine) {
+    return machine.role != model::Role::plain &&
+           std::any_of(there.machines.begin(), there.machines.end(), [&](const auto& one) {
+             return one.vmid == machine.vmid && one.name == machine.name &&
+                    one.power == model::Power::running && model::is_owned(one, lab_.name);
+           });
+  };
+  if (std::none_of(lab_.machines.begin(), lab_.machines.end(), runs)) return std::nullopt;
+  drive::ClusterSite site(lab_, session(std::move(stop)), discs_, emulated());
+  return cluster::observe(site.site());
+}
+
+cluster::ReleaseAccess LabSession::releases(std::stop_token stop,
+                                            std::function<void(const cluster::FetchProgress&)> progress) {
+  return {.cache = drive::release_cache(home_),
+          .http = internet_,
+          .runner = processes_,
+          .clock = clock_,
+          .progress = std::move(progress),
+          .stop = std::move(stop)};
 }
 
 std::unique_ptr<drive::PveStepRunner> LabSession::step_runner() {
   drive::Workbench bench{lab_, session(), image_, secrets_, host_keys_, emulated(), {}, {}};
+  bench.discs = &discs_;
+  bench.snapshots = drive::lab_folder(home_, lab_.name).snapshots();
+  bench.releases = [this](std::stop_token stop, std::function<void(const cluster::FetchProgress&)> progress) {
+    return releases(std::move(stop), std::move(progress));
+  };
   if (node_) {
     bench.node_storages = node_->folder().root / "storage";
     bench.console_tail = [this](Vmid vmid) { return console_tail(vmid); };
@@ -127,10 +164,12 @@ std::set<std::string> LabSession::unfinished() const {
   return text ? apply::unfinished_in(*text).steps : std::set<std::string>();
 }
 
-plan::Options LabSession::plan_options() {
+plan::Options LabSession::plan_options(const model::Observed& there, bool reach, std::stop_token stop) {
   plan::Options options;
   options.template_key = image_.key();
   options.unfinished = unfinished();
+  if (lab_.cluster)
+    options.cluster = drive::cluster_goal(lab_, there.cluster, releases(std::move(stop)), reach);
   return options;
 }
 

@@ -6,13 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "cluster/fetch.h"
 #include "drive/connection.h"
+#include "drive/disc_shelf.h"
 #include "drive/embedded_node.h"
 #include "drive/folders.h"
 #include "drive/host_keys.h"
 #include "drive/step_runner.h"
 #include "drive/template_image.h"
 #include "model/homelab.h"
+#include "net/http_client.h"
 #include "plan/diff.h"
 
 namespace hlid::cli {
@@ -46,12 +49,22 @@ class LabSession {
   /// The last text of a machine's serial console, where the embedded node keeps it; else "".
   std::string console_tail(Vmid vmid) const;
 
-  /// The options of a plan: template key, what the journal left unfinished.
-  plan::Options plan_options();
+  /// Where releases of the cluster's distribution are and how they are got. `progress` may be called from
+  /// several threads.
+  cluster::ReleaseAccess releases(
+      std::stop_token stop = {},
+      std::function<void(const cluster::FetchProgress&)> progress = [](const cluster::FetchProgress&) {});
+  /// Discs that machines are lent; one shelf for all that is done in a session.
+  drive::DiscShelf& discs() { return discs_; }
+
+  /// The options of a plan: template key, what the journal left unfinished, and of a lab with a cluster which
+  /// release is meant and whether it is to be had (`reach`: if it must be fetched, it is asked for).
+  plan::Options plan_options(const model::Observed& there, bool reach, std::stop_token stop = {});
   std::set<std::string> unfinished() const;
 
  private:
   void leave_out_unset_password();
+  std::optional<model::ObservedCluster> observe_cluster(const model::Observed& there, std::stop_token stop);
   model::Observed new_node() const;
 
   model::Homelab lab_;
@@ -61,6 +74,8 @@ class LabSession {
   drive::Secrets secrets_;
   drive::TemplateImage image_;
   drive::HostKeys host_keys_;
+  drive::DiscShelf discs_;
+  net::CurlHttpClient internet_{{}};  ///< believes the system's authorities
   std::optional<drive::EmbeddedNode> node_;
   std::optional<drive::Connection> connection_;
   std::optional<bool> emulated_;

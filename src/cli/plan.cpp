@@ -26,10 +26,11 @@ void show(const plan::Plan& plan, bool json) {
 Exit make(const PlanOptions& options) {
   const StopOnSignal signals;
   LabSession session(read_lab_file(options.file).lab);
-  auto wanted = session.plan_options();
+  const auto there = session.observe(signals.token());
+  auto wanted = session.plan_options(there, false, signals.token());
   wanted.allow = {options.allow.begin(), options.allow.end()};
   if (!options.only.empty()) wanted.only = plan::parse_phase(options.only);
-  const auto plan = plan::make_plan(session.lab(), session.observe(signals.token()), wanted);
+  const auto plan = plan::make_plan(session.lab(), there, wanted);
   show(plan, options.json);
   if (!plan.refusals.empty()) return Exit::precondition;
   return options.check && !plan.empty() ? Exit::pending : Exit::done;
@@ -43,7 +44,7 @@ void add_plan(CLI::App& app, Chosen& chosen) {
   add_file_option(command, options->file);
   command.add_flag("--check", options->check, "end with status 5 when anything is pending");
   command.add_option("--only", options->only, "one phase")
-      ->check(CLI::IsMember({"host", "template", "machines"}));
+      ->check(CLI::IsMember({"host", "template", "machines", "cluster"}));
   command.add_option("--allow", options->allow, "as if consented: replace=NAME or destroy=NAME");
   command.add_flag("--json", options->json, "the plan as JSON");
   command.callback([&chosen, options] { chosen.action = [options] { return make(*options); }; });

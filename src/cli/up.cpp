@@ -12,6 +12,8 @@
 namespace hlid::cli {
 namespace {
 
+constexpr int kMostRounds = 4;
+
 struct UpOptions {
   std::string file = "homelab.yaml";
   bool yes = false;
@@ -30,23 +32,22 @@ void ask_for_disruptions(const plan::Plan& plan, const UpOptions& options) {
       .with_hint("hlid up --yes");
 }
 
-plan::Options plan_options(LabSession& session, const UpOptions& options, const apply::Journal& journal) {
-  auto wanted = session.plan_options();
-  wanted.unfinished = journal.earlier().steps;
+plan::Plan plan_for(LabSession& session, const UpOptions& options, std::set<std::string> unfinished,
+                    std::stop_token stop) {
+  const auto there = session.observe(stop);
+  auto wanted = session.plan_options(there, true, stop);
+  wanted.unfinished = std::move(unfinished);
   wanted.allow = {options.allow.begin(), options.allow.end()};
   if (!options.only.empty()) wanted.only = plan::parse_phase(options.only);
-  return wanted;
+  return plan::make_plan(session.lab(), there, wanted);
 }
 
 void tell_what_next(const model::Homelab& lab, bool nothing_to_do) {
   print_line(nothing_to_do ? fmt::format("{} is as its file says.", lab.name)
                            : fmt::format("{} is up.", lab.name));
-  if (lab.cluster)
-    print_line(
-        "The cluster phase is not part of this version: the machines are ready, nothing is installed on "
-        "them.");
   if (lab.machines.empty()) return;
   print_line("Next:");
+  if (lab.cluster) print_line("  hlid cluster kubeconfig");
   print_line("  hlid ssh " + lab.machines.front().name);
   print_line("  hlid status");
 }
@@ -60,6 +61,33 @@ void tell_what_was_held(const model::Homelab& lab, const plan::Plan& plan) {
   print_line("  hlid up " + join({consents.begin(), consents.end()}, " "));
 }
 
+/// What could not be begun because something is not to be had; the rest is done.
+void tell_what_waits(const model::Homelab& lab, const plan::Plan& plan) {
+  for (const auto& waiting : plan.waiting) {
+    print_line(fmt::format("{}: {} steps wait: {}", lab.name, waiting.steps.size(), waiting.text));
+    for (const auto& hint : waiting.hints) print_line("  fix: " + hint);
+  }
+}
+
+/// One plan from its making to its end. Exit::pending: done, and there may be more to see now.
+Exit pass(LabSession& session, const UpOptions& options, apply::Journal& journal,
+          const std::set<std::string>& unfinished, std::stop_token stop) {
+  const auto plan = plan_for(session, options, unfinished, stop);
+  if (!plan.empty() || options.json) show_plan(plan, options.json);
+  check_refusals(plan);
+  ask_for_disruptions(plan, options);
+  if (!plan.steps.empty()) {
+    const auto status = run_plan(session, plan, journal, {options.yes, options.json}, stop);
+    if (status != Exit::done) return status;
+  }
+  if (plan.look_again && !plan.steps.empty()) return Exit::pending;
+  if (!options.json) tell_what_waits(session.lab(), plan);
+  if (!plan.held.empty() && !options.json) tell_what_was_held(session.lab(), plan);
+  if (!plan.held.empty() || !plan.waiting.empty()) return Exit::precondition;
+  if (!options.json) tell_what_next(session.lab(), plan.steps.empty());
+  return Exit::done;
+}
+
 Exit up(const UpOptions& options) {
   const StopOnSignal signals;
   sys::PosixProcessRunner processes;
@@ -67,21 +95,14 @@ Exit up(const UpOptions& options) {
   apply::Journal journal(session.folder(), session.clock());
   session.connect(signals.token());
   apply::settle(journal.earlier(), *session.step_runner(), nullptr, signals.token());
-  const auto plan = plan::make_plan(session.lab(), session.observe(signals.token()),
-                                    plan_options(session, options, journal));
-  if (!plan.empty() || options.json) show_plan(plan, options.json);
-  check_refusals(plan);
-  ask_for_disruptions(plan, options);
-  auto status = Exit::done;
-  if (!plan.steps.empty())
-    status = run_plan(session, plan, journal, {options.yes, options.json}, signals.token());
-  if (status != Exit::done) return status;
-  if (!plan.held.empty()) {
-    if (!options.json) tell_what_was_held(session.lab(), plan);
-    return Exit::precondition;
+  // Machines that were off show what is in them once they run; more than a few rounds would be a fault.
+  auto unfinished = journal.earlier().steps;
+  auto status = Exit::pending;
+  for (int round = 0; round < kMostRounds && status == Exit::pending; ++round) {
+    status = pass(session, options, journal, unfinished, signals.token());
+    unfinished.clear();
   }
-  if (!options.json) tell_what_next(session.lab(), plan.steps.empty());
-  return Exit::done;
+  return status;
 }
 
 }  // namespace
@@ -92,7 +113,7 @@ void add_up(CLI::App& app, Chosen& chosen) {
   add_file_option(command, options->file);
   command.add_flag("--yes", options->yes, "do not ask; replacing and destroying still need --allow");
   command.add_option("--only", options->only, "one phase")
-      ->check(CLI::IsMember({"host", "template", "machines"}));
+      ->check(CLI::IsMember({"host", "template", "machines", "cluster"}));
   command.add_option("--allow", options->allow, "consent: replace=NAME or destroy=NAME; may be repeated")
       ->check([](const std::string& text) {
         return text.starts_with("replace=") || text.starts_with("destroy=")

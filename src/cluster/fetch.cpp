@@ -247,6 +247,22 @@ ReleaseSet from_internet(Work& work) {
   }
 }
 
+void reach(Work& work) {
+  const auto lock = hold(work);
+  const auto folder = work.folder();
+  const auto picked = folder.pick(work.version, work.wanted);
+  if (picked.missing.empty() || folder.checksums()) return;
+  try {
+    require_safe_source(work.access.releases.empty() ? std::string(work.traits.releases)
+                                                     : work.access.releases);
+    sys::make_folder(work.home);
+    fetch_file(work, checksum_file_name(work.traits), "", 1, 1);
+  } catch (const Error& error) {
+    if (!is_unreachable(error.code())) throw;
+    throw not_reached(work, picked.missing, error);
+  }
+}
+
 /// Of the folders called as releases, the newest that the channel allows.
 std::optional<Version> newest_in(const fs::path& folder, const Traits& traits, const std::string& channel) {
   std::optional<Version> newest;
@@ -290,6 +306,14 @@ std::optional<ReleaseSet> find_release(const model::Cluster& wanted, const Versi
   if (!work.from_folder()) return verify_cached(work, folder, std::move(picked));
   require_release(work, folder);
   return work.verify(folder, std::move(picked));
+}
+
+void require_reachable(const model::Cluster& wanted, const Version& version, const ReleaseAccess& access) {
+  Work work(wanted, version, access);
+  if (work.from_folder())
+    from_folder(work);
+  else
+    reach(work);
 }
 
 ReleaseSet resolve(const model::Cluster& wanted, const Version& version, const ReleaseAccess& access) {

@@ -45,6 +45,10 @@ Version chosen_version(const model::Cluster& wanted, const ReleaseAccess& access
 std::optional<ReleaseSet> find_release(const model::Cluster& wanted, const Version& version,
                                        const ReleaseAccess& access);
 
+/// Whether resolve() can be begun: of a release that is not here yet the checksums are fetched into the
+/// cache, a few lines of text. Throws as resolve() does.
+void require_reachable(const model::Cluster& wanted, const Version& version, const ReleaseAccess& access);
+
 /// The release with all its files, fetching what is missing: what broke off is resumed, every file is
 /// verified against the release's own checksums. Safe to run from several processes at once. Idempotent.
 /// Throws Error: precondition when they cannot be had (the message begins with "release-not-reached" and

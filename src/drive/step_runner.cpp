@@ -56,7 +56,7 @@ void dispatch(const StepScope& scope) {
     case plan::StepKind::reconfigure_member:
     case plan::StepKind::snapshot_cluster:
     case plan::StepKind::upgrade_member:
-      throw Error(Errc::unsupported, "'{}' is not bound yet", scope.step.id);
+      return run_cluster_step(scope);
   }
 }
 

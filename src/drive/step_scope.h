@@ -4,6 +4,8 @@
 #include <string>
 
 #include "apply/ports.h"
+#include "cluster/fetch.h"
+#include "drive/disc_shelf.h"
 #include "drive/host_keys.h"
 #include "drive/image_source.h"
 #include "drive/readiness.h"
@@ -25,6 +27,11 @@ struct Workbench {
   bool emulated = false;                ///< guests run without hardware virtualization
   std::filesystem::path node_storages;  ///< embedded node: where directory storages are made; empty: real one
   std::function<std::string(Vmid)> console_tail;  ///< may be empty
+  // of a lab with a cluster
+  DiscShelf* discs = nullptr;
+  std::function<cluster::ReleaseAccess(std::stop_token, std::function<void(const cluster::FetchProgress&)>)>
+      releases = {};
+  std::filesystem::path snapshots = {};  ///< where bundles of the cluster are kept
 };
 
 /// One step under way: the session ends with the stop request and reports its tasks to the journal.
@@ -64,5 +71,7 @@ void stop(const StepScope& scope);
 void shutdown(const StepScope& scope);
 void reboot(const StepScope& scope);
 void wait_ready(const StepScope& scope);
+// cluster_steps.cpp: all kinds of the cluster
+void run_cluster_step(const StepScope& scope);
 
 }  // namespace hlid::drive
