@@ -4,7 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <stdexcept>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
 #include <thread>
 
 #include "base/error.h"
@@ -22,6 +25,45 @@ void run_here(const std::vector<std::string>& argv) {
   sys::run_checked(runner, {.argv = argv, .timeout = 30s});
 }
 
+/// Spawns from one thread that lives as long as this process: a death signal comes when the *thread* that
+/// made a child ends.
+class Spawner {
+ public:
+  static pid_t run(const std::vector<std::string>& argv) {
+    static Spawner* const self = new Spawner;  // never ends
+    std::packaged_task<pid_t()> task([&argv] {
+      pid_t pid = 0;
+      if (const int problem = sys::spawn(argv, {}, &pid); problem != 0)
+        throw system_error("unshare", problem);
+      return pid;
+    });
+    auto result = task.get_future();
+    {
+      const std::lock_guard lock(self->mutex_);
+      self->tasks_.push_back(std::move(task));
+    }
+    self->wake_.notify_one();
+    return result.get();
+  }
+
+ private:
+  Spawner() {
+    std::thread([this] {
+      for (std::unique_lock lock(mutex_);;) {
+        wake_.wait(lock, [this] { return !tasks_.empty(); });
+        auto task = std::move(tasks_.front());
+        tasks_.pop_front();
+        lock.unlock();
+        task();
+        lock.lock();
+      }
+    }).detach();
+  }
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::packaged_task<pid_t()>> tasks_;
+};
+
 /// Starts unshare(1) with `options` and waits for the process that it forked.
 std::pair<pid_t, pid_t> start(const std::vector<std::string>& options,
                               const std::vector<std::string>& program) {
@@ -29,8 +71,7 @@ std::pair<pid_t, pid_t> start(const std::vector<std::string>& options,
   std::vector<std::string> argv{"setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child"};
   argv.insert(argv.end(), options.begin(), options.end());
   argv.insert(argv.end(), program.begin(), program.end());
-  pid_t outer = 0;
-  if (const int problem = sys::spawn(argv, {}, &outer); problem != 0) throw system_error("unshare", problem);
+  const pid_t outer = Spawner::run(argv);
   for (int i = 0; i < 500; ++i) {
     const auto text =
         sys::read_file_if_exists(fmt::format("/proc/{0}/task/{0}/children", outer)).value_or("");
@@ -134,10 +175,11 @@ sys::ProcessResult Box::run(const std::vector<std::string>& argv, std::chrono::m
                                std::to_string(process_),
                                "--all",
                                "--root",
-                               "--wd=/",
                                "--",
                                "env",
                                "-i",
+                               "-C",
+                               "/",
                                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                "HOME=/root"};
   all.insert(all.end(), argv.begin(), argv.end());

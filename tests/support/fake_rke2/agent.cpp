@@ -222,7 +222,7 @@ class Agent {
 }  // namespace
 
 int agent_main(const std::vector<std::string>& arguments) {
-  end_on_signals();
+  prepare_process();
   try {
     return Agent(Config::load(arguments, false)).run();
   } catch (const std::exception& problem) {

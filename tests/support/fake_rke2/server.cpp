@@ -261,7 +261,7 @@ class Server {
 }  // namespace
 
 int server_main(const std::vector<std::string>& arguments) {
-  end_on_signals();
+  prepare_process();
   try {
     return Server(Config::load(arguments, true)).run();
   } catch (const std::exception& problem) {

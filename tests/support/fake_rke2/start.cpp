@@ -19,6 +19,8 @@
 namespace hlid::fake_rke2 {
 namespace {
 
+std::string notify_socket;
+
 void on_end(int) {
   ::_exit(0);
 }
@@ -70,8 +72,8 @@ void check_host(const Config& config, bool server) {
 }
 
 void notify_ready() {
-  const char* path = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe)
-  if (path == nullptr || *path == '\0') return;
+  if (notify_socket.empty()) return;
+  const auto* path = notify_socket.c_str();
   const sys::UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -82,7 +84,10 @@ void notify_ready() {
   ::sendto(fd.get(), text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&address), size);
 }
 
-void end_on_signals() {
+void prepare_process() {
+  // etcd would notify as well, were it told where.
+  if (const char* path = std::getenv("NOTIFY_SOCKET")) notify_socket = path;  // NOLINT(concurrency-mt-unsafe)
+  ::unsetenv("NOTIFY_SOCKET");                                                // NOLINT(concurrency-mt-unsafe)
   ::signal(SIGTERM, on_end);
   ::signal(SIGINT, on_end);
   ::signal(SIGPIPE, SIG_IGN);

@@ -11,7 +11,7 @@ void check_host(const Config& config, bool server);
 /// sd_notify(3) READY=1.
 void notify_ready();
 /// SIGTERM and SIGINT end the process with 0; what it started stays. Call before the first thread.
-void end_on_signals();
+void prepare_process();
 /// The password that proves that a Node is this machine: /etc/rancher/node/password, made once.
 std::string node_password();
 /// Fails as the fault crash_before_ready says.

@@ -3,17 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
-#include "support/fake_rke2/rke2_box.h"
-#include "sys/files.h"
+#include "support/fake_rke2/self_cluster.h"
 
 namespace hlid::test {
 namespace {
-
-using namespace std::chrono_literals;
-using Names = std::vector<std::string>;
-
-const std::string kFirst = "v1.34.1+rke2r1";
-const std::string kVip = "10.99.0.100";
 
 const std::string kKubeVip = R"(apiVersion: apps/v1
 kind: DaemonSet
@@ -37,49 +30,13 @@ spec:
         - {name: vip_retryperiod, value: "1"}
 )";
 
-struct Cluster {
-  sys::TempFolder folder{"hbox"};
-  BoxNetwork network{folder.path()};
-  Rke2Box m1{network, "m1", "10.99.0.11"}, m2{network, "m2", "10.99.0.12"}, m3{network, "m3", "10.99.0.13"};
-  Rke2Box w1{network, "w1", "10.99.0.21"}, w2{network, "w2", "10.99.0.22"};
-};
-
-class StandIn : public testing::Test {
- public:
-  static void SetUpTestSuite() { cluster_ = new Cluster; }
-  static void TearDownTestSuite() {
-    delete cluster_;
-    cluster_ = nullptr;
-  }
-
- protected:
-  static Cluster& cluster() { return *cluster_; }
-
- private:
-  static inline Cluster* cluster_ = nullptr;
-};
-
-std::string server_config(const Rke2Box& box, const std::string& more) {
-  return "token: " + std::string(kToken) + "\ntls-san: [" + kVip + "]\nnode-ip: " + box.address() + "\n" +
-         more;
-}
-
-Names ready_nodes(Rke2Box& box) {
-  const auto result = box.try_kubectl("get nodes --no-headers");
-  Names out;
-  for (const auto& line : split_list(result.output, "\n")) {
-    const auto words = split_list(line, " ");
-    if (words.size() > 1 && words[1] == "Ready") out.push_back(words[0]);
-  }
-  return out;
-}
-
-TEST_F(StandIn, FirstServerBecomesReady) {
+TEST(Form, FirstServerBecomesReady) {
   auto& m1 = cluster().m1;
   m1.power_on();
   m1.install(kFirst);
   EXPECT_TRUE(contains(m1.sh("rke2 --version").output, "rke2 version " + kFirst + " ("));
-  m1.configure(server_config(m1, "no-such-key: 1\n"));
+  cluster().configure_server(m1, false);
+  m1.write("/etc/rancher/rke2/config.yaml.d/20-typo.yaml", "no-such-key: 1\n");
   m1.write("/var/lib/rancher/rke2/server/manifests/kube-vip.yaml", kKubeVip);
   m1.start("server");
   ASSERT_TRUE(eventually(120s, [&] { return m1.unit_state("server") == "active/running"; }))
@@ -95,7 +52,7 @@ TEST_F(StandIn, FirstServerBecomesReady) {
   EXPECT_EQ(m1.kubectl("get node m1 -o jsonpath={.status.nodeInfo.kubeletVersion}"), kFirst);
 }
 
-TEST_F(StandIn, SupervisorAsksForCredentials) {
+TEST(Form, SupervisorAsksForCredentials) {
   auto& m1 = cluster().m1;
   const auto status = [&](const std::string& options) {
     return m1.sh("curl -sk -o /dev/null -w '%{http_code}' " + options).output;
@@ -113,7 +70,7 @@ TEST_F(StandIn, SupervisorAsksForCredentials) {
   EXPECT_EQ(token, "K10" + sum + "::server:" + kToken + "\n");
 }
 
-TEST_F(StandIn, VirtualAddressAppears) {
+TEST(Form, VirtualAddressAppears) {
   auto& m1 = cluster().m1;
   EXPECT_TRUE(eventually(30s, [&] {
     return contains(m1.sh("ip -br address show eth0").output, kVip + "/32");
@@ -121,20 +78,18 @@ TEST_F(StandIn, VirtualAddressAppears) {
   EXPECT_EQ(m1.kubectl("get lease -n kube-system plndr-cp-lock -o jsonpath={.spec.holderIdentity}"), "m1");
 }
 
-TEST_F(StandIn, TwoServersAndTwoAgentsJoinAtOnce) {
+TEST(Form, TwoServersAndTwoAgentsJoinAtOnce) {
   auto& c = cluster();
-  const auto token = std::string(trim(c.m1.read("/var/lib/rancher/rke2/server/token")));
   for (auto* box : {&c.m2, &c.m3}) {
     box->power_on();
     box->install(kFirst);
-    box->configure("server: https://" + kVip + ":9345\ntoken: " + token + "\ntls-san: [" + kVip +
-                   "]\nnode-ip: " + box->address() + "\n");
+    c.configure_server(*box, true);
     box->start("server");
   }
-  for (auto* box : {&c.w1, &c.w2}) {
+  for (auto* box : c.agents()) {
     box->power_on();
     box->install(kFirst);
-    box->configure("server: https://" + kVip + ":9345\ntoken: " + token + "\nnode-label: [tier=work]\n");
+    c.configure_agent(*box);
     box->start("agent");
   }
   ASSERT_TRUE(eventually(180s,
@@ -157,12 +112,3 @@ TEST_F(StandIn, TwoServersAndTwoAgentsJoinAtOnce) {
 
 }  // namespace
 }  // namespace hlid::test
-
-int main(int count, char** words) {
-  testing::InitGoogleTest(&count, words);
-  if (const auto why = hlid::test::boxes_impossible(); !why.empty()) {
-    std::fputs((why + "\n").c_str(), stderr);
-    return 77;
-  }
-  return RUN_ALL_TESTS();
-}
