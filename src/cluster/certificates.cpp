@@ -5,11 +5,12 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cluster/probe.h"
+#include "cluster/guard.h"
 #include "cluster/quorum.h"
 #include "cluster/readiness.h"
 #include "cluster/reconfigure.h"
 #include "cluster/rotate.h"
+#include "cluster/strangers.h"
 #include "cluster/teardown.h"
 #include "cluster/traits.h"
 #include "net/certificate.h"
@@ -68,9 +69,10 @@ void stop_and_rotate(const Site& site, Guest& guest) {
 
 void rotate_member(const Site& site, const std::string& name) {
   const auto& machine = site.machine(name);
-  if (machine.role == model::Role::server)
-    require(may(ServerChange::restart, name, observe(site)), "restart", name);
+  const auto observed = observe_with_strangers(site);
+  require_restart(site, observed, machine, "restart");
   const auto guest = site.fleet.guest(name);
+  refresh_token(site, observed, *guest, machine);
   stop_and_rotate(site, *guest);
   Awaited awaited;
   awaited.since = start_unit(site, *guest, machine);
@@ -137,14 +139,14 @@ std::vector<CertificateState> check_certificates(const Site& site) {
 }
 
 void rotate_certificates(const Site& site) {
-  auto observed = observe(site);
+  auto observed = observe_with_strangers(site);
   if (!observed.answers) {
     if (!slept_past_the_end(site))
       require({{"no server of the cluster answers, and its certificates have not ended"},
                "hlid status shows the first broken link of each server"},
               "renew the certificates of", site.lab.name);
     rotate_all_servers(site);
-    observed = observe(site);
+    observed = observe_with_strangers(site);
   } else {
     rotate_batches(site, observed, true);
   }

@@ -10,6 +10,7 @@
 #include "cluster/probe.h"
 #include "cluster/quorum.h"
 #include "cluster/readiness.h"
+#include "cluster/strangers.h"
 #include "cluster/teardown.h"
 #include "cluster/traits.h"
 
@@ -121,7 +122,7 @@ class Measurement {
 
   void measure_wholeness() {
     while (in_time()) {
-      const auto observed = observe(site_);
+      const auto observed = observe_with_strangers(site_);
       const bool all_ready = std::all_of(observed.nodes.begin(), observed.nodes.end(),
                                          [](const auto& node) { return node.ready; });
       if (observed.answers && ill_servers(observed).empty() && all_ready) {
@@ -132,7 +133,7 @@ class Measurement {
     }
     throw Error(Errc::failed, "the cluster is not whole again {} s after the drill: {}",
                 std::chrono::duration_cast<seconds>(since_the_blow()).count(),
-                join(ill_servers(observe(site_)), "; "))
+                join(ill_servers(observe_with_strangers(site_)), "; "))
         .with_hint("hlid status shows the first broken link of each; hlid up mends what it can");
   }
 
@@ -182,7 +183,7 @@ std::string drill_victim(Drill drill, const model::ObservedCluster& observed) {
 }
 
 DrillReport drill(const Site& site, Drill kind) {
-  const auto observed = observe(site);
+  const auto observed = observe_with_strangers(site);
   const auto victim = drill_victim(kind, observed);
   require(
       {ill_servers(observed), "hlid status shows the first broken link of each; hlid up mends what it can"},

@@ -5,12 +5,13 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cluster/cordon.h"
-#include "cluster/probe.h"
+#include "cluster/guard.h"
 #include "cluster/quorum.h"
 #include "cluster/readiness.h"
 #include "cluster/rolling.h"
 #include "cluster/rotate.h"
 #include "cluster/snapshot.h"
+#include "cluster/strangers.h"
 #include "cluster/traits.h"
 
 namespace hlid::cluster {
@@ -94,7 +95,7 @@ std::vector<std::string> restart_order(const Site& site, const model::ObservedCl
 }
 
 void restart_server(const Site& site, const std::string& name) {
-  require(may(ServerChange::restart, name, observe(site)), "restart", name);
+  require_restart(site, observe_with_strangers(site), site.machine(name), "restart");
   const auto guest = site.fleet.guest(name);
   site.phase("restarting");
   Awaited awaited;
@@ -134,11 +135,11 @@ EncryptionState parse_encryption_state(const std::string& text) {
 }
 
 EncryptionState encryption_state(const Site& site) {
-  return state_on(site, *site.fleet.guest(leader_or_any(observe(site))));
+  return state_on(site, *site.fleet.guest(leader_or_any(observe_with_strangers(site))));
 }
 
 void rotate_encryption_key(const Site& site, const std::filesystem::path& bundles) {
-  const auto observed = observe(site);
+  const auto observed = observe_with_strangers(site);
   auto guest = site.fleet.guest(leader_or_any(observed));
   auto state = state_on(site, *guest);
   if (!state.hashes_match) {
@@ -154,7 +155,8 @@ void rotate_encryption_key(const Site& site, const std::filesystem::path& bundle
   if (!is_under_way(state)) {
     for (const auto& name : restart_order(site, observed))
       if (!is_ready(observed, name)) await_up(site, name);
-    require({ill_servers(observe(site)), kSeeStatus}, "rotate the encryption key of", site.lab.name);
+    require({ill_servers(observe_with_strangers(site)), kSeeStatus}, "rotate the encryption key of",
+            site.lab.name);
     SnapshotOptions options;
     options.label = "encryption";
     take_snapshot(site, bundles, options);
@@ -163,7 +165,8 @@ void rotate_encryption_key(const Site& site, const std::filesystem::path& bundle
   }
   wait_until(site, *guest, seconds(600), "all secrets to be written with the new key",
              [](const auto& now) { return now.stage == "reencrypt_finished"; });
-  for (const auto& name : restart_order(site, observe(site))) restart_server(site.about(name), name);
+  for (const auto& name : restart_order(site, observe_with_strangers(site)))
+    restart_server(site.about(name), name);
   wait_until(site, *guest, seconds(120), "all servers to have the same keys",
              [](const auto& now) { return now.hashes_match; });
 }

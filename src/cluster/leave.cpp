@@ -4,9 +4,10 @@
 #include "cluster/cordon.h"
 #include "cluster/erase.h"
 #include "cluster/form.h"
-#include "cluster/probe.h"
+#include "cluster/guard.h"
 #include "cluster/quorum.h"
 #include "cluster/replace.h"
+#include "cluster/strangers.h"
 #include "cluster/teardown.h"
 #include "cluster/traits.h"
 
@@ -45,7 +46,7 @@ void out_of_the_cluster(const Site& site, Guest& guest, const model::ObservedClu
 }  // namespace
 
 void leave(const Site& site, const std::string& machine, const LeaveOptions& options) {
-  const auto observed = observe(site);
+  const auto observed = observe_with_strangers(site);
   const bool known = observed.node(machine) || observed.member_of(machine);
   if (!observed.answers)
     require({{"no server of the cluster answers"}, "hlid status shows the first broken link of each server"},
@@ -57,6 +58,8 @@ void leave(const Site& site, const std::string& machine, const LeaveOptions& opt
   const auto guest = site.fleet.guest(machine);
   if (known) {
     require(may(ServerChange::remove, machine, observed), "take out", machine);
+    // The token may be nowhere else yet.
+    if (observed.member_of(machine)) require_settled_token(site, observed, "take out", machine);
     out_of_the_cluster(site, *guest, observed, options);
     // Without a VIP the others may have the address of the one that left as the way in.
     if (observed.member_of(machine) && !site.wanted().vip) settle(site);

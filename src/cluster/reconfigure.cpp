@@ -9,10 +9,11 @@
 #include "base/text.h"
 #include "cluster/config.h"
 #include "cluster/cordon.h"
+#include "cluster/guard.h"
 #include "cluster/labels.h"
-#include "cluster/probe.h"
 #include "cluster/quorum.h"
 #include "cluster/readiness.h"
+#include "cluster/strangers.h"
 #include "model/node_marks.h"
 
 namespace hlid::cluster {
@@ -60,7 +61,7 @@ bool is_current(const Site& site, const model::ObservedCluster& observed, const 
 
 void reconfigure_member(const Site& site, const std::string& name) {
   const auto& machine = site.machine(name);
-  const auto observed = observe(site);
+  const auto observed = observe_with_strangers(site);
   const auto guest = site.fleet.guest(name);
   const auto files = config_files(site.lab, machine, Stage::settled);
   Awaited awaited;
@@ -72,10 +73,10 @@ void reconfigure_member(const Site& site, const std::string& name) {
   if (const auto applied = applied_config(site, *guest); !applied.empty())
     refuse_what_cannot_change(pending_keys(applied, render_config(site.lab, machine, Stage::settled)), name);
   // Before anything is written: a machine that lost its power now would start with it.
-  if (machine.role == model::Role::server)
-    require(may(ServerChange::restart, name, observed), "reconfigure", name);
+  require_restart(site, observed, machine, "reconfigure");
   site.phase("writing its configuration");
   place_files(*guest, files);
+  refresh_token(site, observed, *guest, machine);
   site.phase("restarting");
   awaited.since = restart_unit(site, *guest, machine);
   await_ready(site, name, awaited);
@@ -83,7 +84,7 @@ void reconfigure_member(const Site& site, const std::string& name) {
 
 void label_member(const Site& site, const std::string& name) {
   const auto& machine = site.machine(name);
-  const auto observed = observe(site);
+  const auto observed = observe_with_strangers(site);
   const auto* node = observed.node(name);
   if (!node)
     throw Error(Errc::precondition, "the cluster has no node '{}'", name)

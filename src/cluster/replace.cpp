@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "cluster/cordon.h"
 #include "cluster/erase.h"
-#include "cluster/probe.h"
 #include "cluster/quorum.h"
+#include "cluster/strangers.h"
 #include "cluster/teardown.h"
 
 namespace hlid::cluster {
@@ -28,7 +28,7 @@ Verdict may_forget(const model::ObservedCluster& observed, const std::string& ma
 }  // namespace
 
 void forget(const Site& site, const std::string& machine) {
-  const auto observed = observe(site);
+  const auto observed = observe_with_strangers(site);
   if (observed.answers && !observed.node(machine) && !observed.member_of(machine)) return;
   require(may_forget(observed, machine), "forget", machine);
   const auto through = site.fleet.guest(other_server(observed, machine));

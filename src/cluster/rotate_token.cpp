@@ -7,10 +7,11 @@
 #include "cluster/config.h"
 #include "cluster/cordon.h"
 #include "cluster/enrol.h"
-#include "cluster/probe.h"
+#include "cluster/guard.h"
 #include "cluster/quorum.h"
 #include "cluster/reconfigure.h"
 #include "cluster/rotate.h"
+#include "cluster/strangers.h"
 #include "cluster/traits.h"
 #include "sys/parallel.h"
 
@@ -40,19 +41,17 @@ std::string with_password(const std::string& token, const std::string& password)
 class TokenRotation {
  public:
   explicit TokenRotation(const Site& site)
-      : site_(site),
-        traits_(traits_of(site.wanted().distribution)),
-        staged_path_(traits_.under("server/hlid-next-token.json")) {}
+      : site_(site), traits_(traits_of(site.wanted().distribution)), staged_path_(token_change_path(site)) {}
 
   void run(const Secret& next) {
-    auto observed = observe(site_);
-    auto [server, staged] = find_staged(observed);
-    if (server.empty()) server = other_server(observed, "");
+    auto observed = observe_with_strangers(site_);
+    const auto begun = begun_token_change(site_, observed);
+    const auto server = begun ? begun->server : other_server(observed, "");
     const auto guest = site_.fleet.guest(server);
     const auto current = read_token(site_, *guest, Role::server);
     if (!current || current->reveal().rfind(':') == std::string::npos)
       throw Error(Errc::protocol, "'{}' has no full token in {}", server, traits_.under("server/token"));
-    const std::string wanted = !staged.empty() ? staged : next.empty() ? make_token() : next.reveal();
+    const std::string wanted = begun ? begun->token : next.empty() ? make_token() : next.reveal();
     if (password_of(current->reveal()) != wanted) change_it(observed, *guest, wanted);
     spread(observed, Secret(with_password(current->reveal(), wanted)));
     remove(*guest);
@@ -63,22 +62,12 @@ class TokenRotation {
  private:
   std::string make_token() { return hex_encode(site_.random.bytes(32)); }
 
-  std::pair<std::string, std::string> find_staged(const model::ObservedCluster& observed) {
-    static const std::regex form(R"re(\{"newToken":"([^"]+)"\})re");
-    for (const auto* server : site_.servers()) {
-      const auto* seen = observed.machine(server->name);
-      if (!seen || !seen->reachable) continue;
-      const auto text = site_.fleet.guest(server->name)->read_file(staged_path_);
-      std::smatch found;
-      if (text && std::regex_match(*text, found, form)) return {server->name, found[1].str()};
-    }
-    return {};
-  }
-
   void change_it(const model::ObservedCluster& observed, Guest& guest, const std::string& wanted) {
     require(
         {ill_servers(observed), "hlid status shows the first broken link of each; hlid up mends what it can"},
         "rotate the token of", site_.lab.name);
+    for (const auto* server : site_.servers())
+      require(may(ServerChange::restart, server->name, observed), "restart", server->name);
     guest.write_file(staged_path_, fmt::format(R"({{"newToken":"{}"}})", wanted));
     site_.phase("changing the cluster's token");
     try {
@@ -92,41 +81,46 @@ class TokenRotation {
 
   void remove(Guest& guest) { guest.run("# hlid:token-done\nrm -f -- \"$1\"\n", {staged_path_}); }
 
+  /// Into every machine's configuration at once, so that whatever restarts one from now on does it with the
+  /// new token; then the restarts, one by one.
   void spread(const model::ObservedCluster& observed, const Secret& token) {
     std::vector<std::string> members;
     for (const auto& machine : site_.lab.machines)
-      if (observed.node(machine.name)) members.push_back(machine.name);
+      if (observed.node(machine.name) && !(machine.role == Role::agent && has_own_token()))
+        members.push_back(machine.name);
+    const auto wanted = render_token(token).reveal();
+    sys::in_parallel(members.size(), site_.at_once, [&](std::size_t i) {
+      const auto guest = site_.fleet.guest(members[i]);
+      if (guest->read_file(token_file()) != wanted) guest->write_file(token_file(), wanted);
+    });
     for (const auto& batch : rolling_order(site_.lab, observed, members))
       sys::in_parallel(batch.size(), batch.size(), [&](std::size_t i) {
         const auto one = site_.about(batch[i]);
-        with_context(fmt::format("give '{}' the new token", batch[i]), [&] { give(one, batch[i], token); });
+        with_context(fmt::format("give '{}' the new token", batch[i]), [&] { restart(one, batch[i]); });
         one.phase("done");
       });
   }
 
-  void give(const Site& site, const std::string& name, const Secret& token) {
+  void restart(const Site& site, const std::string& name) {
     const auto& machine = site.machine(name);
     const auto guest = site.fleet.guest(name);
-    if (machine.role == Role::agent && has_own_token()) return;
-    const auto path = token_path(site_.wanted().distribution);
-    const auto wanted = render_token(token).reveal();
-    const bool written = guest->read_file(path) == wanted;
     Awaited awaited;
-    if (written && has_read_it(*guest, machine, path)) {
+    if (has_read_it(*guest, machine)) {
       awaited.since = start_unit(site, *guest, machine);
-      return await_ready(site, name, awaited);
+    } else {
+      if (machine.role == Role::server)
+        require(may(ServerChange::restart, name, observe_with_strangers(site)), "restart", name);
+      site.phase("restarting");
+      awaited.since = restart_unit(site, *guest, machine);
     }
-    if (machine.role == Role::server)
-      require(may(ServerChange::restart, name, observe(site)), "restart", name);
-    if (!written) guest->write_file(path, wanted);
-    site.phase("restarting");
-    awaited.since = restart_unit(site, *guest, machine);
     await_ready(site, name, awaited);
   }
 
-  bool has_read_it(Guest& guest, const model::Machine& machine, const std::string& path) {
+  std::string token_file() const { return token_path(site_.wanted().distribution); }
+
+  bool has_read_it(Guest& guest, const model::Machine& machine) {
     const std::string unit(traits_.unit(machine.role == Role::server));
-    return trim(guest.run(kRead, {unit, path}).output) == "read";
+    return trim(guest.run(kRead, {unit, token_file()}).output) == "read";
   }
 
   /// Agents with a token of their own do not see the servers' change.

@@ -6,12 +6,13 @@
 
 #include "base/error.h"
 #include "cluster/cordon.h"
+#include "cluster/guard.h"
 #include "cluster/install.h"
 #include "cluster/kube_vip.h"
-#include "cluster/probe.h"
 #include "cluster/readiness.h"
 #include "cluster/rolling.h"
 #include "cluster/snapshot.h"
+#include "cluster/strangers.h"
 #include "cluster/version.h"
 #include "sys/parallel.h"
 
@@ -31,13 +32,13 @@ std::vector<const model::Machine*> joined_servers(const Site& site, const Observ
 }
 
 /// No kubelet is newer than any API server.
-Verdict servers_are_ahead(const Site& site, const ObservedCluster& observed, const Version& wanted) {
+Verdict servers_are_ahead(const ObservedCluster& observed, const Version& wanted) {
   Verdict verdict;
-  for (const auto* server : joined_servers(site, observed)) {
-    const auto text = version_of(observed, server->name);
+  for (const auto& member : observed.members) {
+    const auto text = version_of(observed, member.node);
     const auto version = Version::parse(text);
     if (!version || !kubelet_fits(wanted, *version))
-      verdict.evidence.push_back(fmt::format("server '{}' runs {}", server->name, text));
+      verdict.evidence.push_back(fmt::format("server '{}' runs {}", member.node, text));
   }
   if (!verdict.allowed()) verdict.fix = "the servers go first: hlid cluster upgrade";
   return verdict;
@@ -59,12 +60,11 @@ Verdict agents_have_room(const Site& site, const ObservedCluster& observed, cons
 void check_rules(const Site& site, const ObservedCluster& observed, const model::Machine& machine,
                  const Version& wanted) {
   require(may_upgrade(observed, wanted.text()), "upgrade", machine.name);
-  if (machine.role == Role::server) {
-    require(may(ServerChange::restart, machine.name, observed), "upgrade", machine.name);
-  } else {
-    require(servers_are_ahead(site, observed, wanted), "upgrade", machine.name);
+  if (machine.role == Role::agent) {
+    require(servers_are_ahead(observed, wanted), "upgrade", machine.name);
     require(agents_have_room(site, observed, machine.name), "upgrade", machine.name);
   }
+  require_restart(site, observed, machine, "upgrade");
 }
 
 /// kubectl works on the server that is upgraded too, but is gone while it restarts: another one where there
@@ -93,6 +93,7 @@ void replace_release(const Site& site, Guest& guest, const model::Machine& machi
   } else {
     // The rules were checked by what runs. A newer program that is on the disk and never ran may go.
     install(guest, release, {Replace::any, site.patience, site.phase});
+    refresh_token(site, observed, guest, machine);
     site.phase("restarting");
     awaited.since = restart_unit(site, guest, machine);
   }
@@ -141,7 +142,7 @@ bool has_snapshot(const Site& site, const ObservedCluster& observed, const std::
 void do_step(const Site& site, const UpgradeStep& step, const ReleaseSet& release,
              const std::filesystem::path& bundles, const UpgradeOptions& options) {
   if (step.kind == UpgradeStep::Kind::snapshot) {
-    if (has_snapshot(site, observe(site), bundles, release.version.text())) return;
+    if (has_snapshot(site, observe_with_strangers(site), bundles, release.version.text())) return;
     SnapshotOptions wanted;
     wanted.label = kUpgradeLabel;
     take_snapshot(site, bundles, wanted);
@@ -161,7 +162,7 @@ void upgrade_member(const Site& site, const std::string& name, const ReleaseSet&
                     const UpgradeOptions& options) {
   const auto& machine = site.machine(name);
   const auto wanted = release.version.text();
-  const auto observed = observe(site);
+  const auto observed = observe_with_strangers(site);
   if (is_done(observed, name, wanted)) return;
   check_rules(site, observed, machine, release.version);
 
@@ -173,14 +174,15 @@ void upgrade_member(const Site& site, const std::string& name, const ReleaseSet&
   replace_release(site, *guest, machine, observed, release);
   // Before it is uncordoned: until then a run that follows an interrupted one comes here again.
   if (machine.role == Role::server)
-    if (const auto now = observe(site); all_servers_run(site, now, wanted)) renew_vip(site, now, release);
+    if (const auto now = observe_with_strangers(site); all_servers_run(site, now, wanted))
+      renew_vip(site, now, release);
   unpark(site, *through, name);
 }
 
 Upgraded upgrade(const Site& site, const ReleaseSet& release, const std::filesystem::path& bundles,
                  const UpgradeOptions& options) {
   const auto wanted = release.version.text();
-  auto observed = observe(site);
+  auto observed = observe_with_strangers(site);
   if (!observed.answers) {
     if (site.servers().size() != 1)
       require(
@@ -189,7 +191,7 @@ Upgraded upgrade(const Site& site, const ReleaseSet& release, const std::filesys
     // The only server may be in the middle of it.
     const auto& only = site.servers().front()->name;
     upgrade_member(site.about(only), only, release, options);
-    observed = observe(site);
+    observed = observe_with_strangers(site);
   }
   require(may_upgrade(observed, wanted), "upgrade", site.lab.name);
   for (const auto& step : upgrade_order(site.lab, observed, wanted)) {
