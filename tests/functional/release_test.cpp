@@ -110,7 +110,7 @@ TEST_F(ReleaseTest, IsFetchedInTwoGoesInstalledAndUpgraded) {
   progress_ = [](const FetchProgress&) {};
   const auto release = resolve(cluster_, access());
   EXPECT_EQ(handler_.resumed, 1);
-  EXPECT_EQ(release.kube_vip_image, "ghcr.io/kube-vip/kube-vip:v0.8.9");
+  EXPECT_EQ(release.kube_vip_image, "docker.io/rancher/mirrored-kube-vip-kube-vip-iptables:v0.8.9");
   EXPECT_TRUE(install(guest_, release).changed);
   EXPECT_TRUE(is_installed(guest_, release));
 
