@@ -32,6 +32,7 @@ void add_console(CLI::App& app, Chosen& chosen);
 void add_logs(CLI::App& app, Chosen& chosen);
 void add_destroy(CLI::App& app, Chosen& chosen);
 void add_cluster(CLI::App& app, Chosen& chosen);
+void add_drill(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_template(CLI::App& app, Chosen& chosen);
 void add_node(CLI::App& app, Chosen& chosen);

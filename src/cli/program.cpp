@@ -23,6 +23,7 @@ void add_all(CLI::App& app, Chosen& chosen) {
   add_logs(app, chosen);
   add_destroy(app, chosen);
   add_cluster(app, chosen);
+  add_drill(app, chosen);
   add_doctor(app, chosen);
   add_template(app, chosen);
   add_node(app, chosen);

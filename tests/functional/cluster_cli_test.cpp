@@ -37,10 +37,23 @@ class ClusterCli : public ::testing::Test {
 const std::vector<std::vector<std::string>> kCommands{
     {"cluster", "status"},
     {"cluster", "kubeconfig"},
+    {"cluster", "upgrade"},
+    {"cluster", "snapshot"},
+    {"cluster", "restore", "latest"},
+    {"cluster", "token", "rotate"},
+    {"cluster", "certificates"},
+    {"cluster", "certificates", "rotate"},
+    {"cluster", "encryption"},
+    {"cluster", "encryption", "rotate"},
+    {"drill", "master"},
 };
+const std::vector<std::vector<std::string>> kPages{
+    {"cluster", "status"},       {"cluster", "kubeconfig"}, {"cluster", "upgrade"},
+    {"cluster", "snapshot"},     {"cluster", "restore"},    {"cluster", "token"},
+    {"cluster", "certificates"}, {"cluster", "encryption"}, {"drill"}};
 
 TEST_F(ClusterCli, EveryCommandHasHelpWithExamples) {
-  for (auto words : kCommands) {
+  for (auto words : kPages) {
     words.emplace_back("--help");
     const auto result = lab_.hlid(words);
     EXPECT_EQ(result.status, 0) << join(words, " ");
@@ -80,6 +93,32 @@ TEST_F(ClusterCli, TheKubeconfigsOptionsAreChecked) {
     words.insert(words.begin(), {"cluster", "kubeconfig"});
     EXPECT_EQ(hlid(words, path).status, 2) << join(words, " ");
   }
+}
+
+TEST_F(ClusterCli, WrongWordsAreTwoBeforeAnythingElse) {
+  const auto path = file(true);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"cluster"},
+                                             {"cluster", "token"},
+                                             {"cluster", "token", "rotate", "--to", "hunter2"},
+                                             {"cluster", "snapshot", "--label", "A b"},
+                                             {"cluster", "snapshot", "prune"},
+                                             {"drill"},
+                                             {"drill", "network"}})
+    EXPECT_EQ(hlid(words, path).status, 2) << join(words, " ");
+}
+
+TEST_F(ClusterCli, BundlesAreListedAndVerifiedWithoutAnyMachine) {
+  const auto path = file(true);
+  const auto folder = lab_.home() / "labs/demo/snapshots";
+  EXPECT_EQ(hlid({"cluster", "snapshot", "list", "--json"}, path).output, "{\"snapshots\":[]}\n");
+  sys::make_folder(folder);
+  sys::write_durable(folder / "demo-20260101-000000.hlid-snapshot", "no bundle", 0600);
+  EXPECT_EQ(hlid({"cluster", "snapshot", "list"}, path).status, 0);
+  const auto result =
+      lab_.hlid({"cluster", "snapshot", "verify", (folder / "demo-20260101-000000.hlid-snapshot").string()});
+  EXPECT_EQ(result.status, 1) << result.error_output;
+  EXPECT_NE(result.error_output.find("demo-20260101"), std::string::npos) << result.error_output;
 }
 
 }  // namespace
