@@ -27,26 +27,21 @@ void ClusterWork::hold() {
 cluster::Site ClusterWork::site(VerbProgress* progress) {
   if (!made_) {
     const auto api = session_.session(stop());
-    shelf_.emplace(lab(), drive::disc_scratch(session_.home()));
-    made_.emplace(lab(), api, *shelf_, session_.emulated());
+    made_.emplace(lab(), api, session_.discs(), session_.emulated());
   }
   if (progress == nullptr) return made_->site();
   return made_->site([progress](const std::string& text) { progress->phase(text); });
 }
 
 cluster::ReleaseAccess ClusterWork::releases(VerbProgress* progress) {
-  cluster::ReleaseAccess access{drive::release_cache(session_.home()), internet_, session_.processes(),
-                                session_.clock()};
-  access.stop = stop();
-  if (progress != nullptr)
-    access.progress = [progress](const cluster::FetchProgress& at) { progress->phase(fetch_text(at)); };
-  return access;
+  if (progress == nullptr) return session_.releases(stop());
+  return session_.releases(stop(),
+                           [progress](const cluster::FetchProgress& at) { progress->phase(fetch_text(at)); });
 }
 
 void ClusterWork::tidy_discs() {
-  if (!shelf_) return;
   try {
-    shelf_->remove_unused(session_.session(stop()));
+    session_.discs().remove_unused(session_.session());
   } catch (const Error&) {
     // the next run, or the user, removes what is left
   }

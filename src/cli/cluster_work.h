@@ -9,8 +9,6 @@
 #include "cli/verb_progress.h"
 #include "cluster/fetch.h"
 #include "drive/cluster_site.h"
-#include "drive/disc_shelf.h"
-#include "net/http_client.h"
 
 namespace hlid::cli {
 
@@ -39,9 +37,7 @@ class ClusterWork {
   StopOnSignal signals_;  ///< first: before any thread
   LabSession session_;
   std::optional<apply::Journal> hold_;
-  std::optional<drive::DiscShelf> shelf_;
   std::optional<drive::ClusterSite> made_;
-  net::CurlHttpClient internet_{{}};
 };
 
 /// What disrupts is asked for. `warning` says what will happen, `command` is the way without a question.

@@ -33,6 +33,7 @@ void add_logs(CLI::App& app, Chosen& chosen);
 void add_destroy(CLI::App& app, Chosen& chosen);
 void add_cluster(CLI::App& app, Chosen& chosen);
 void add_drill(CLI::App& app, Chosen& chosen);
+void add_replace(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_template(CLI::App& app, Chosen& chosen);
 void add_node(CLI::App& app, Chosen& chosen);

@@ -10,7 +10,7 @@ enum class Exit {
   usage = 2,          ///< the command line or the file
   denied = 3,         ///< authentication or privilege
   precondition = 4,   ///< something needed is missing, or it was not confirmed
-  pending = 5,        ///< `plan --check`: changes are pending
+  pending = 5,        ///< `plan --check`: changes are pending; `cluster upgrade --pause`: members are left
   interrupted = 130,  ///< Ctrl-C, as shells have it (128 + SIGINT)
 };
 

@@ -22,6 +22,7 @@ void add_all(CLI::App& app, Chosen& chosen) {
   add_console(app, chosen);
   add_logs(app, chosen);
   add_destroy(app, chosen);
+  add_replace(app, chosen);
   add_cluster(app, chosen);
   add_drill(app, chosen);
   add_doctor(app, chosen);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/apply_plan.h"
+#include "cli/cluster_report.h"
 #include "cli/command.h"
 #include "cli/lab_file.h"
 #include "cli/published_ports.h"
@@ -69,6 +70,7 @@ Row row_of(const pve::Session& session, const model::Homelab& lab, const model::
 struct Look {
   std::vector<Row> rows;
   model::Observed there;
+  std::optional<ClusterLook> cluster;  ///< when the file has one and some machine of it was looked into
 };
 
 std::vector<Row> rows_of(LabSession& session, const model::Observed& there, std::stop_token stop) {
@@ -90,6 +92,13 @@ Look look(LabSession& session, std::stop_token stop) {
   Look look;
   look.there = session.observe(stop);
   look.rows = rows_of(session, look.there, stop);
+  if (session.lab().cluster && look.there.cluster) {
+    const auto& traits = cluster::traits_of(session.lab().cluster->distribution);
+    look.cluster.emplace(ClusterLook{*look.there.cluster, {}});
+    for (const auto& machine : session.lab().machines)
+      if (machine.role != model::Role::plain)
+        look.cluster->ladders.push_back(cluster::climb(machine, look.cluster->observed, "", traits));
+  }
   return look;
 }
 
@@ -104,9 +113,9 @@ void print_table(const std::vector<Row>& rows) {
                            to_string(row.machine->address.address), row.state, row.detail));
 }
 
-void print_json(const std::vector<Row>& rows, json::array published) {
+void print_json(const model::Homelab& lab, const Look& look) {
   json::array list;
-  for (const auto& row : rows)
+  for (const auto& row : look.rows)
     list.push_back(json::object{{"name", row.machine->name},
                                 {"vmid", row.machine->vmid.value},
                                 {"node", row.machine->node},
@@ -114,7 +123,19 @@ void print_json(const std::vector<Row>& rows, json::array published) {
                                 {"state", row.state},
                                 {"detail", row.detail},
                                 {"ready", row.ready}});
-  print_line(to_text(json::object{{"machines", list}, {"published", std::move(published)}}));
+  json::object all{{"machines", list}, {"published", published_json(lab, look.there)}};
+  if (lab.cluster) all["cluster"] = look.cluster ? json::value(cluster_json(lab, *look.cluster)) : nullptr;
+  print_line(to_text(all));
+}
+
+void print_text(const model::Homelab& lab, const Look& look) {
+  print_table(look.rows);
+  const auto ports = published_table(lab, look.there);
+  if (!ports.empty()) print("\n" + ports);
+  if (!look.cluster) return;
+  print("\n" + cluster_headline(lab, *look.cluster) + members_table(lab, *look.cluster));
+  const auto troubles = cluster_troubles(lab, *look.cluster);
+  if (!troubles.empty()) print("\n" + troubles + "With the lines of the journal: hlid cluster status\n");
 }
 
 Exit status(const StatusOptions& options) {
@@ -123,9 +144,7 @@ Exit status(const StatusOptions& options) {
   while (true) {
     const auto seen = look(session, signals.token());
     if (options.watch && !options.json && wants_colour()) print("\x1b[H\x1b[2J");
-    options.json ? print_json(seen.rows, published_json(session.lab(), seen.there)) : print_table(seen.rows);
-    const auto ports = options.json ? "" : published_table(session.lab(), seen.there);
-    if (!ports.empty()) print("\n" + ports);
+    options.json ? print_json(session.lab(), seen) : print_text(session.lab(), seen);
     if (!options.watch) return Exit::done;
     if (!session.clock().sleep(kBetweenLooks, signals.token())) return Exit::interrupted;
   }

@@ -47,10 +47,19 @@ const std::vector<std::vector<std::string>> kCommands{
     {"cluster", "encryption", "rotate"},
     {"drill", "master"},
 };
-const std::vector<std::vector<std::string>> kPages{
-    {"cluster", "status"},       {"cluster", "kubeconfig"}, {"cluster", "upgrade"},
-    {"cluster", "snapshot"},     {"cluster", "restore"},    {"cluster", "token"},
-    {"cluster", "certificates"}, {"cluster", "encryption"}, {"drill"}};
+/// Is for machines of every kind.
+const std::vector<std::string> kReplace{"replace", "master-1"};
+
+const std::vector<std::vector<std::string>> kPages{{"cluster", "status"},
+                                                   {"cluster", "kubeconfig"},
+                                                   {"cluster", "upgrade"},
+                                                   {"cluster", "snapshot"},
+                                                   {"cluster", "restore"},
+                                                   {"cluster", "token"},
+                                                   {"cluster", "certificates"},
+                                                   {"cluster", "encryption"},
+                                                   {"drill"},
+                                                   {"replace"}};
 
 TEST_F(ClusterCli, EveryCommandHasHelpWithExamples) {
   for (auto words : kPages) {
@@ -93,6 +102,17 @@ TEST_F(ClusterCli, TheKubeconfigsOptionsAreChecked) {
     words.insert(words.begin(), {"cluster", "kubeconfig"});
     EXPECT_EQ(hlid(words, path).status, 2) << join(words, " ");
   }
+}
+
+TEST_F(ClusterCli, OnlyWhatTheFileNamesIsReplacedAndOnlyOnceItIsThere) {
+  const auto path = file(true);
+  const auto early = hlid(kReplace, path);
+  EXPECT_EQ(early.status, 4) << early.error_output;
+  EXPECT_NE(early.error_output.find("hlid up"), std::string::npos) << early.error_output;
+  const auto wrong = hlid({"replace", "mastre-1"}, path);
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_NE(wrong.error_output.find("master-1"), std::string::npos) << wrong.error_output;
+  EXPECT_FALSE(std::filesystem::exists(lab_.home() / "nodes"));
 }
 
 TEST_F(ClusterCli, WrongWordsAreTwoBeforeAnythingElse) {

@@ -45,8 +45,31 @@ TEST(Report, TellsTheChainAndWhatToDoOnce) {
 }
 
 TEST(Help, EveryCommandHasATextWithExamples) {
-  for (const char* name : {"hlid", "up", "plan", "status", "ssh", "console", "logs", "destroy", "doctor",
-                           "template", "node", "schema", "completion", "explain"}) {
+  for (const char* name : {"hlid",
+                           "up",
+                           "plan",
+                           "status",
+                           "ssh",
+                           "console",
+                           "logs",
+                           "destroy",
+                           "doctor",
+                           "template",
+                           "node",
+                           "schema",
+                           "completion",
+                           "explain",
+                           "cluster",
+                           "cluster-status",
+                           "cluster-kubeconfig",
+                           "cluster-upgrade",
+                           "cluster-snapshot",
+                           "cluster-restore",
+                           "cluster-token",
+                           "cluster-certificates",
+                           "cluster-encryption",
+                           "replace",
+                           "drill"}) {
     const auto parts = help_parts(help_text(name));
     EXPECT_FALSE(parts.summary.empty()) << name;
     EXPECT_NE(parts.rest.find("Examples:"), std::string::npos) << name;
