@@ -38,71 +38,6 @@ class Paint {
   bool on_;
 };
 
-std::string_view word_of(StepKind kind) {
-  switch (kind) {
-    case StepKind::create_storage:
-      return "create as a folder";
-    case StepKind::set_network:
-      return "set address";
-    case StepKind::publish:
-      return "publish ports";
-    case StepKind::build_template:
-      return "build";
-    case StepKind::upload_template:
-      return "upload";
-    case StepKind::create_template:
-      return "create";
-    case StepKind::clone:
-      return "clone";
-    case StepKind::configure:
-      return "configure";
-    case StepKind::resize_disk:
-      return "grow disk";
-    case StepKind::start:
-      return "start";
-    case StepKind::wait_ready:
-      return "wait until ready";
-    case StepKind::shutdown:
-      return "shut down";
-    case StepKind::reboot:
-      return "reboot";
-    case StepKind::stop:
-      return "stop";
-    case StepKind::destroy:
-    case StepKind::destroy_template:
-      return "destroy";
-    case StepKind::unlock:
-      return "unlock";
-    case StepKind::drain_member:
-      return "drain";
-    case StepKind::return_member:
-      return "return to the cluster";
-    case StepKind::leave_cluster:
-      return "leave the cluster";
-    case StepKind::forget_member:
-      return "forget in the cluster";
-    case StepKind::fetch_release:
-      return "fetch";
-    case StepKind::install_release:
-      return "install";
-    case StepKind::form_cluster:
-      return "form the cluster";
-    case StepKind::join_cluster:
-      return "join the cluster";
-    case StepKind::settle_cluster:
-      return "settle the registration address";
-    case StepKind::label_member:
-      return "label";
-    case StepKind::reconfigure_member:
-      return "reconfigure";
-    case StepKind::snapshot_cluster:
-      return "take a snapshot";
-    case StepKind::upgrade_member:
-      return "upgrade";
-  }
-  return "";
-}
-
 bool creates(StepKind kind) {
   return kind == StepKind::clone || kind == StepKind::create_storage || kind == StepKind::build_template ||
          kind == StepKind::create_template || kind == StepKind::form_cluster ||
@@ -149,7 +84,7 @@ std::pair<std::string, Colour> sign_of(const Subject& subject) {
 
 std::string words(const Subject& subject) {
   std::vector<std::string> parts;
-  for (const auto* step : subject.steps) parts.emplace_back(word_of(step->kind));
+  for (const auto* step : subject.steps) parts.emplace_back(words_of(step->kind).to_do);
   return join(parts, ", ");
 }
 

@@ -1,73 +1,82 @@
 #include "plan/step.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace hlid::plan {
 
+namespace {
+
+struct Row {
+  StepKind kind;
+  std::string_view name;
+  StepWords words;
+  Phase phase;
+};
+
+/// In the order of StepKind. What a member does before and after its machine is touched is done along with
+/// the machine, hence of that phase.
+constexpr Row kRows[] = {
+    {StepKind::create_storage, "create-storage", {"create as a folder", "creating"}, Phase::host},
+    {StepKind::set_network, "set-network", {"set address", "setting the network"}, Phase::host},
+    {StepKind::publish, "publish", {"publish ports", "publishing ports"}, Phase::host},
+    {StepKind::build_template, "build-template", {"build", "building"}, Phase::image},
+    {StepKind::upload_template, "upload-template", {"upload", "uploading"}, Phase::image},
+    {StepKind::create_template, "create-template", {"create", "making the template"}, Phase::image},
+    {StepKind::clone, "clone", {"clone", "cloning"}, Phase::machines},
+    {StepKind::configure, "configure", {"configure", "configuring"}, Phase::machines},
+    {StepKind::resize_disk, "resize", {"grow disk", "growing the disk"}, Phase::machines},
+    {StepKind::start, "start", {"start", "starting"}, Phase::machines},
+    {StepKind::wait_ready, "wait-ready", {"wait until ready", "booting"}, Phase::machines},
+    {StepKind::shutdown, "shutdown", {"shut down", "shutting down"}, Phase::machines},
+    {StepKind::reboot, "reboot", {"reboot", "restarting"}, Phase::machines},
+    {StepKind::stop, "stop", {"stop", "stopping"}, Phase::machines},
+    {StepKind::destroy, "destroy", {"destroy", "removing"}, Phase::machines},
+    {StepKind::destroy_template, "destroy-template", {"destroy", "removing"}, Phase::image},
+    {StepKind::unlock, "unlock", {"unlock", "unlocking"}, Phase::machines},
+    {StepKind::drain_member, "drain", {"drain", "draining"}, Phase::machines},
+    {StepKind::return_member,
+     "return",
+     {"return to the cluster", "returning to the cluster"},
+     Phase::machines},
+    {StepKind::leave_cluster, "leave", {"leave the cluster", "leaving the cluster"}, Phase::machines},
+    {StepKind::forget_member, "forget", {"forget in the cluster", "being forgotten"}, Phase::machines},
+    {StepKind::fetch_release, "fetch-release", {"fetch", "fetching"}, Phase::cluster},
+    {StepKind::install_release, "install-release", {"install", "installing"}, Phase::cluster},
+    {StepKind::form_cluster, "form-cluster", {"form the cluster", "forming the cluster"}, Phase::cluster},
+    {StepKind::join_cluster, "join-cluster", {"join the cluster", "joining the cluster"}, Phase::cluster},
+    {StepKind::settle_cluster,
+     "settle-cluster",
+     {"settle the registration address", "settling"},
+     Phase::cluster},
+    {StepKind::label_member, "label", {"label", "labelling"}, Phase::cluster},
+    {StepKind::reconfigure_member, "reconfigure", {"reconfigure", "reconfiguring"}, Phase::cluster},
+    {StepKind::snapshot_cluster,
+     "snapshot-cluster",
+     {"take a snapshot", "taking a snapshot"},
+     Phase::cluster},
+    {StepKind::upgrade_member, "upgrade", {"upgrade", "upgrading"}, Phase::cluster},
+};
+
+constexpr bool is_in_order() {
+  for (std::size_t i = 0; i < std::size(kRows); ++i)
+    if (static_cast<std::size_t>(kRows[i].kind) != i) return false;
+  return std::size(kRows) == kStepKinds;
+}
+static_assert(is_in_order(), "one row for each kind");
+
+const Row& row_of(StepKind kind) {
+  return kRows[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace
+
 std::string_view to_string(StepKind kind) {
-  switch (kind) {
-    case StepKind::create_storage:
-      return "create-storage";
-    case StepKind::set_network:
-      return "set-network";
-    case StepKind::publish:
-      return "publish";
-    case StepKind::build_template:
-      return "build-template";
-    case StepKind::upload_template:
-      return "upload-template";
-    case StepKind::create_template:
-      return "create-template";
-    case StepKind::clone:
-      return "clone";
-    case StepKind::configure:
-      return "configure";
-    case StepKind::resize_disk:
-      return "resize";
-    case StepKind::start:
-      return "start";
-    case StepKind::wait_ready:
-      return "wait-ready";
-    case StepKind::shutdown:
-      return "shutdown";
-    case StepKind::reboot:
-      return "reboot";
-    case StepKind::stop:
-      return "stop";
-    case StepKind::destroy:
-      return "destroy";
-    case StepKind::destroy_template:
-      return "destroy-template";
-    case StepKind::unlock:
-      return "unlock";
-    case StepKind::drain_member:
-      return "drain";
-    case StepKind::return_member:
-      return "return";
-    case StepKind::leave_cluster:
-      return "leave";
-    case StepKind::forget_member:
-      return "forget";
-    case StepKind::fetch_release:
-      return "fetch-release";
-    case StepKind::install_release:
-      return "install-release";
-    case StepKind::form_cluster:
-      return "form-cluster";
-    case StepKind::join_cluster:
-      return "join-cluster";
-    case StepKind::settle_cluster:
-      return "settle-cluster";
-    case StepKind::label_member:
-      return "label";
-    case StepKind::reconfigure_member:
-      return "reconfigure";
-    case StepKind::snapshot_cluster:
-      return "snapshot-cluster";
-    case StepKind::upgrade_member:
-      return "upgrade";
-  }
-  return "unknown";
+  return row_of(kind).name;
+}
+
+const StepWords& words_of(StepKind kind) {
+  return row_of(kind).words;
 }
 
 std::string_view to_string(Phase phase) {
@@ -91,43 +100,7 @@ std::optional<Phase> parse_phase(std::string_view text) {
 }
 
 Phase phase_of(StepKind kind) {
-  switch (kind) {
-    case StepKind::create_storage:
-    case StepKind::set_network:
-    case StepKind::publish:
-      return Phase::host;
-    case StepKind::build_template:
-    case StepKind::upload_template:
-    case StepKind::create_template:
-    case StepKind::destroy_template:
-      return Phase::image;
-    case StepKind::clone:
-    case StepKind::configure:
-    case StepKind::resize_disk:
-    case StepKind::start:
-    case StepKind::wait_ready:
-    case StepKind::shutdown:
-    case StepKind::reboot:
-    case StepKind::stop:
-    case StepKind::destroy:
-    case StepKind::unlock:
-    case StepKind::drain_member:  // these four go with what is done to the machine
-    case StepKind::return_member:
-    case StepKind::leave_cluster:
-    case StepKind::forget_member:
-      return Phase::machines;
-    case StepKind::fetch_release:
-    case StepKind::install_release:
-    case StepKind::form_cluster:
-    case StepKind::join_cluster:
-    case StepKind::settle_cluster:
-    case StepKind::label_member:
-    case StepKind::reconfigure_member:
-    case StepKind::snapshot_cluster:
-    case StepKind::upgrade_member:
-      return Phase::cluster;
-  }
-  return Phase::machines;
+  return row_of(kind).phase;
 }
 
 model::Disruption Plan::worst() const {

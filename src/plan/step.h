@@ -50,7 +50,16 @@ enum class StepKind {
   upgrade_member,      ///< to another release: drained, installed, restarted
 };
 
-std::string_view to_string(StepKind kind);
+inline constexpr std::size_t kStepKinds = static_cast<std::size_t>(StepKind::upgrade_member) + 1;
+
+std::string_view to_string(StepKind kind);  ///< "wait-ready"; the first word of a step's id
+
+/// For people: what is to be done, and what is being done.
+struct StepWords {
+  std::string_view to_do;  ///< "wait until ready"
+  std::string_view doing;  ///< "booting"
+};
+const StepWords& words_of(StepKind kind);
 
 /// The parts of `up`, in their order; `--only` takes one.
 enum class Phase { host, image, machines, cluster };

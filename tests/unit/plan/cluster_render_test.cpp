@@ -112,9 +112,8 @@ TEST_P(OfACluster, AsTheGoldenSays) {
   test::expect_golden("plan/cluster-" + situation.name + ".txt", render(world.plan()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Situations, OfACluster, testing::ValuesIn(kSituations), [](const auto& param) {
-  return replace_all(param.param.name, "-", "_");
-});
+INSTANTIATE_TEST_SUITE_P(Situations, OfACluster, testing::ValuesIn(kSituations),
+                         [](const auto& param) { return replace_all(param.param.name, "-", "_"); });
 
 TEST(OfAClusterToo, AsJson) {
   FormedLab world(cluster_lab(1, 0));

@@ -9,8 +9,8 @@ namespace hlid::plan {
 namespace {
 
 using test::cluster_lab;
-using test::FormedLab;
 using test::formed;
+using test::FormedLab;
 
 constexpr const char* kMaster1 = "valaskjalf-master-1";
 constexpr const char* kMaster2 = "valaskjalf-master-2";
