@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cluster/cordon.h"
 #include "cluster/guard.h"
 #include "cluster/install.h"
@@ -13,6 +14,7 @@
 #include "cluster/rolling.h"
 #include "cluster/snapshot.h"
 #include "cluster/strangers.h"
+#include "cluster/traits.h"
 #include "cluster/version.h"
 #include "sys/parallel.h"
 
@@ -23,6 +25,25 @@ using model::ObservedCluster;
 using model::Role;
 
 const char* const kUpgradeLabel = "upgrade";
+
+// $1 kubectl, $2 kubeconfig. A cluster without this kind has none of them.
+constexpr std::string_view kOthers = R"sh(# hlid:other-upgraders
+"$1" --kubeconfig "$2" --request-timeout=20s get plans.upgrade.cattle.io -A -o name 2>/dev/null
+exit 0
+)sh";
+
+/// rancher/system-upgrade-controller knows neither the quorum nor the order of versions, and would work at
+/// the same time.
+void refuse_other_upgraders(const Site& site, const ObservedCluster& observed) {
+  const auto& traits = traits_of(site.wanted().distribution);
+  const auto server = site.fleet.guest(other_server(observed, ""));
+  const auto ran = server->run(kOthers, {std::string(traits.kubectl), std::string(traits.kubeconfig)});
+  const auto plans = split_list(ran.output, "\n");
+  if (plans.empty()) return;
+  require({{fmt::format("the system-upgrade-controller has plans of its own: {}", join(plans, ", "))},
+           "let it do the upgrade, or delete its plans first"},
+          "upgrade", site.lab.name);
+}
 
 /// Of those that have joined.
 std::vector<const model::Machine*> joined_servers(const Site& site, const ObservedCluster& observed) {
@@ -142,11 +163,7 @@ bool has_snapshot(const Site& site, const ObservedCluster& observed, const std::
 void do_step(const Site& site, const UpgradeStep& step, const ReleaseSet& release,
              const std::filesystem::path& bundles, const UpgradeOptions& options) {
   if (step.kind == UpgradeStep::Kind::snapshot) {
-    if (has_snapshot(site, observe_with_strangers(site), bundles, release.version.text())) return;
-    SnapshotOptions wanted;
-    wanted.label = kUpgradeLabel;
-    take_snapshot(site, bundles, wanted);
-    return;
+    return snapshot_before_upgrade(site, bundles, release.version.text());
   }
   sys::in_parallel(step.machines.size(), step.machines.size(), [&](std::size_t i) {
     const auto one = site.about(step.machines[i]);
@@ -177,6 +194,16 @@ void upgrade_member(const Site& site, const std::string& name, const ReleaseSet&
     if (const auto now = observe_with_strangers(site); all_servers_run(site, now, wanted))
       renew_vip(site, now, release);
   unpark(site, *through, name);
+}
+
+void snapshot_before_upgrade(const Site& site, const std::filesystem::path& bundles,
+                             const std::string& wanted) {
+  const auto observed = observe_with_strangers(site);
+  refuse_other_upgraders(site, observed);
+  if (has_snapshot(site, observed, bundles, wanted)) return;
+  SnapshotOptions options;
+  options.label = kUpgradeLabel;
+  take_snapshot(site, bundles, options);
 }
 
 Upgraded upgrade(const Site& site, const ReleaseSet& release, const std::filesystem::path& bundles,

@@ -51,6 +51,13 @@ struct UpgradeOptions {
 void upgrade_member(const Site& site, const std::string& machine, const ReleaseSet& release,
                     const UpgradeOptions& options = {});
 
+/// The bundle that an upgrade to `wanted` begins with (label "upgrade"), unless one of this cluster from
+/// before it is there already and some server has gone on to `wanted` since: that one is the way back. First
+/// makes sure that nobody else upgrades this cluster: Error(precondition) for plans of the
+/// system-upgrade-controller.
+void snapshot_before_upgrade(const Site& site, const std::filesystem::path& bundles,
+                             const std::string& wanted);
+
 enum class Upgraded { all, paused };
 
 /// The whole: snapshot bundle into `bundles` (snapshot.h), every member in upgrade_order(). Does nothing when

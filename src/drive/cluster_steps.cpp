@@ -11,6 +11,7 @@
 #include "cluster/reconfigure.h"
 #include "cluster/replace.h"
 #include "cluster/snapshot.h"
+#include "cluster/strangers.h"
 #include "cluster/upgrade.h"
 #include "drive/cluster_site.h"
 #include "drive/step_scope.h"
@@ -59,7 +60,7 @@ class Work {
 };
 
 void drain(const Work& work) {
-  const auto observed = cluster::observe(work.site());
+  const auto observed = cluster::observe_with_strangers(work.site());
   const auto* node = observed.node(work.name());
   if (node == nullptr) return;
   if (work.site().machine(work.name()).role == model::Role::server)
@@ -88,7 +89,7 @@ void install(const StepScope& scope, const Work& work) {
 
 void take_snapshot_before_upgrade(const StepScope& scope, const Work& work) {
   const auto& folder = scope.bench.snapshots;
-  cluster::take_snapshot(work.site(), folder, {.label = kUpgradeLabel});
+  cluster::snapshot_before_upgrade(work.site(), folder, work.release().version.text());
   cluster::prune_bundles(folder, scope.bench.lab.name, kUpgradeLabel, kUpgradeBundles);
 }
 

@@ -272,13 +272,25 @@ inline Ran unpark(ClusterWorld& world, SimMachine& m, const Arguments& arguments
 namespace hlid::test {
 
 inline std::map<std::string, ClusterWorld::Script> ClusterWorld::usual_scripts() {
-  return {
-      {"probe", scripts::probe},           {"nodes", scripts::nodes},         {"node", scripts::node},
-      {"watch", scripts::watch},           {"evidence", scripts::evidence},   {"start", scripts::start},
-      {"neighbours", scripts::neighbours}, {"erase", scripts::erase},         {"evict", scripts::evict},
-      {"set-aside", scripts::set_aside},   {"place", scripts::place},         {"prepare", scripts::nothing},
-      {"preflight", scripts::preflight},   {"addresses", scripts::addresses}, {"stop", scripts::stop},
-      {"uninstall", scripts::uninstall},   {"park", scripts::park},           {"unpark", scripts::unpark}};
+  return {{"probe", scripts::probe},
+          {"nodes", scripts::nodes},
+          {"node", scripts::node},
+          {"watch", scripts::watch},
+          {"evidence", scripts::evidence},
+          {"start", scripts::start},
+          {"neighbours", scripts::neighbours},
+          {"erase", scripts::erase},
+          {"evict", scripts::evict},
+          {"set-aside", scripts::set_aside},
+          {"place", scripts::place},
+          {"prepare", scripts::nothing},
+          {"preflight", scripts::preflight},
+          {"addresses", scripts::addresses},
+          {"stop", scripts::stop},
+          {"other-upgraders", scripts::nothing},
+          {"uninstall", scripts::uninstall},
+          {"park", scripts::park},
+          {"unpark", scripts::unpark}};
 }
 
 }  // namespace hlid::test

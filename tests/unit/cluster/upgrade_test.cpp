@@ -144,6 +144,20 @@ TEST(Upgrade, PodsThatMayNotLeaveAreNamed) {
   for (const auto& m : world.sim.machines) EXPECT_EQ(m.version, "v1.34.1+rke2r1");
 }
 
+TEST(Upgrade, WhoeverElseUpgradesTheClusterIsNamed) {
+  UpgradingWorld world(3, 0);
+  world.scripts["other-upgraders"] = [](ClusterWorld&, SimMachine&, const std::vector<std::string>&) {
+    return Ran{0, "plan.upgrade.cattle.io/server-plan\n", ""};
+  };
+  try {
+    world.go();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::precondition);
+    EXPECT_TRUE(contains(error.message(), "server-plan")) << error.message();
+  }
+}
+
 TEST(Upgrade, AServerThatDoesNotComeBackEndsItThere) {
   UpgradingWorld world(3, 1);
   world.machine("m-2").dies_of = "invalid kernel parameter value vm.overcommit_memory=0";
