@@ -2,7 +2,6 @@
 #include <cstdlib>
 #include <regex>
 
-#include "base/text.h"
 #include "cli/api_route.h"
 #include "cli/cluster_commands.h"
 #include "cli/cluster_work.h"
@@ -22,28 +21,6 @@ struct KubeconfigOptions {
   bool use = false;
   bool json = false;
 };
-
-/// Every server writes it at its start; the first that has one is as good as any.
-cluster::AdminAccess find_access(const cluster::Site& site) {
-  const auto path = cluster::admin_kubeconfig_path(site.wanted().distribution);
-  std::vector<std::string> reasons;
-  for (const auto* server : site.servers()) {
-    try {
-      if (!site.fleet.runs(server->name)) {
-        reasons.push_back(fmt::format("'{}' does not run", server->name));
-        continue;
-      }
-      if (const auto text = site.fleet.guest(server->name)->read_file(path))
-        return cluster::parse_admin_access(Secret(*text));
-      reasons.push_back(fmt::format("'{}' has no {}", server->name, path));
-    } catch (const Error& error) {
-      if (error.code() == Errc::interrupted) throw;
-      reasons.push_back(fmt::format("'{}': {}", server->name, error.what()));
-    }
-  }
-  throw Error(Errc::precondition, "no server has given a kubeconfig: {}", join(reasons, "; "))
-      .with_hint("hlid cluster status shows how far each server is; hlid up forms the cluster");
-}
 
 void tell_route(const ApiRoute& route) {
   if (route.note.empty()) return;
@@ -98,7 +75,7 @@ Exit merge(const cluster::AdminAccess& access, const std::string& name, const Ap
 
 Exit kubeconfig(const KubeconfigOptions& options) {
   ClusterWork work(options.file);
-  const auto access = find_access(work.site());
+  const auto access = cluster::find_admin_access(work.site());
   const auto name = options.context.empty() ? work.lab().name : options.context;
   const auto route = options.server.empty() ? route_to_api(work.lab()) : ApiRoute{options.server, "", ""};
   const auto status =

@@ -52,12 +52,32 @@ std::string days_text(const ObservedCluster& observed, const std::string& name) 
   return *seen->certificate_days < 0 ? "ended" : fmt::format("{} d", *seen->certificate_days);
 }
 
-/// The last rung that holds would not say enough: what is broken is the state.
+/// What is broken, in a word.
+std::string_view lack_text(cluster::Rung rung) {
+  switch (rung) {
+    case cluster::Rung::running:
+      return "off";
+    case cluster::Rung::agent:
+      return "no agent";
+    case cluster::Rung::address:
+      return "no address";
+    case cluster::Rung::unit:
+      return "no service";
+    case cluster::Rung::supervisor:
+      return "no supervisor";
+    case cluster::Rung::voter:
+      return "no vote";
+    case cluster::Rung::node:
+      return "no ready Node";
+  }
+  return "unknown";
+}
+
 std::string state_text(const ClusterLook& look, const std::string& name) {
   const auto* ladder = ladder_of(look, name);
   if (ladder == nullptr) return "unknown";
   if (ladder->ready()) return look.observed.vip_holder == name ? "ready, has the VIP" : "ready";
-  return fmt::format("no {}", cluster::to_string(*ladder->broken));
+  return std::string(lack_text(*ladder->broken));
 }
 
 bool is_of_file(const model::Homelab& lab, const std::string& name) {

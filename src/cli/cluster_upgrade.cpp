@@ -1,6 +1,7 @@
 #include "cluster/upgrade.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/text.h"
 #include "cli/cluster_commands.h"
@@ -90,12 +91,21 @@ void tell_what_the_file_says(const ClusterWork& work, const std::string& wanted,
   print_error(fmt::format("  fix: write 'version: {}' into cluster", wanted));
 }
 
+/// The only one may be in the middle of it; that nobody answers is then no reason not to go on.
+std::ptrdiff_t servers(const model::Homelab& lab) {
+  return std::count_if(lab.machines.begin(), lab.machines.end(),
+                       [](const auto& machine) { return machine.role == model::Role::server; });
+}
+
 Exit upgrade(const UpgradeOptions& options) {
   ClusterWork work(options.file);
   work.hold();
   const auto observed = cluster::observe(work.site());
   const auto version = wanted_version(work, options);
   const auto wanted = version.text();
+  if (!observed.answers && servers(work.lab()) > 1)
+    cluster::require({{"no server of the cluster answers"}, "hlid cluster status"}, "upgrade",
+                     work.lab().name);
   if (observed.answers) cluster::require(cluster::may_upgrade(observed, wanted), "upgrade", work.lab().name);
   const auto steps = cluster::upgrade_order(work.lab(), observed, wanted);
   if (observed.answers && steps.empty()) {

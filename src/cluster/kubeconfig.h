@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/secret.h"
+#include "cluster/site.h"
 #include "model/homelab.h"
 
 namespace hlid::cluster {
@@ -18,6 +19,10 @@ struct AdminAccess {
 /// Reads the file that the distribution writes. Throws Error(protocol) naming what is missing or no base64 of
 /// a PEM; never shows a value.
 AdminAccess parse_admin_access(const Secret& text);
+
+/// From the first server that has the file: each writes it at its start, and one is as good as another.
+/// Throws Error(precondition) that says of each server why it gave none.
+AdminAccess find_admin_access(const Site& site);
 
 /// /etc/rancher/rke2/rke2.yaml.
 std::string admin_kubeconfig_path(const std::string& distribution);

@@ -115,6 +115,48 @@ TEST_F(ClusterCli, OnlyWhatTheFileNamesIsReplacedAndOnlyOnceItIsThere) {
   EXPECT_FALSE(std::filesystem::exists(lab_.home() / "nodes"));
 }
 
+/// A node without machines: what the commands say of a cluster that does not run.
+TEST_F(ClusterCli, OfAClusterThatIsNotThereEachCommandSaysWhyAndWhatToDo) {
+  const auto path = file(true);
+  ASSERT_EQ(lab_.hlid({"node", "start"}).status, 0);
+  EXPECT_EQ(hlid({"cluster", "status"}, path).status, 0);
+  const auto checked = hlid({"cluster", "status", "--check", "--json"}, path);
+  EXPECT_EQ(checked.status, 1) << checked.error_output;
+  const auto seen = json_lines(checked.output);
+  ASSERT_EQ(seen.size(), 1U) << checked.output;
+  EXPECT_EQ(seen.front().at("members").as_array().size(), 3U);
+  EXPECT_EQ(seen.front().at("members").at(0).at("broken").as_string(), "running");
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"cluster", "kubeconfig"},
+                                             {"cluster", "upgrade", "--dry-run"},
+                                             {"cluster", "snapshot"},
+                                             {"cluster", "restore", "latest"},
+                                             {"cluster", "restore", "--own-data", "--yes"},
+                                             {"cluster", "token", "rotate", "--yes"},
+                                             {"cluster", "certificates"},
+                                             {"cluster", "certificates", "rotate", "--yes"},
+                                             {"cluster", "encryption"},
+                                             {"drill", "master", "--yes"}}) {
+    const auto result = hlid(words, path);
+    EXPECT_EQ(result.status, 4) << join(words, " ") << ": " << result.error_output;
+    EXPECT_NE(result.error_output.find("  fix: "), std::string::npos) << result.error_output;
+  }
+}
+
+TEST_F(ClusterCli, WithoutATerminalNothingIsDisruptedUnasked) {
+  const auto path = file(true);
+  ASSERT_EQ(lab_.hlid({"node", "start"}).status, 0);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"cluster", "token", "rotate"},
+                                             {"cluster", "certificates", "rotate"},
+                                             {"cluster", "encryption", "rotate"},
+                                             {"replace", "master-1"}}) {
+    const auto result = hlid(words, path);
+    EXPECT_EQ(result.status, 4) << join(words, " ") << ": " << result.error_output;
+    EXPECT_NE(result.error_output.find("--yes"), std::string::npos) << result.error_output;
+  }
+}
+
 TEST_F(ClusterCli, WrongWordsAreTwoBeforeAnythingElse) {
   const auto path = file(true);
   for (const std::vector<std::string>& words :

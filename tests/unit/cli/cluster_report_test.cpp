@@ -4,26 +4,25 @@
 #include "cli/api_route.h"
 #include "cli/cluster_report.h"
 #include "cli/verb_progress.h"
+#include "cluster/kubeconfig.h"
 #include "cluster/probe.h"
-#include "support/cluster_world.h"
+#include "cluster/rotate.h"
+#include "unit/cluster/change_scripts.h"
 
 namespace hlid::cli {
 namespace {
 
-struct World : test::ClusterWorld {
-  using ClusterWorld::ClusterWorld;
-  ClusterLook look() {
-    ClusterLook seen;
-    seen.observed = cluster::observe(site());
-    seen.ladders = cluster::look(site(), seen.observed);
-    return seen;
-  }
-};
+ClusterLook look_at(test::ClusterWorld& world) {
+  ClusterLook seen;
+  seen.observed = cluster::observe(world.site());
+  seen.ladders = cluster::look(world.site(), seen.observed);
+  return seen;
+}
 
 /// Nothing runs anywhere.
 TEST(ClusterReport, OfMachinesThatHaveNothingSaysWhatEachLacks) {
-  World world(3, 1);
-  const auto look = world.look();
+  test::ClusterWorld world(3, 1);
+  const auto look = look_at(world);
   EXPECT_FALSE(look.all_ready());
   EXPECT_TRUE(contains(cluster_headline(world.lab, look), "no server answers"));
   const auto table = members_table(world.lab, look);
@@ -35,6 +34,73 @@ TEST(ClusterReport, OfMachinesThatHaveNothingSaysWhatEachLacks) {
   EXPECT_FALSE(json.at("ready").as_bool());
   EXPECT_EQ(json.at("members").as_array().size(), 4U);
   EXPECT_TRUE(json.at("leader").is_null());
+}
+
+TEST(ClusterReport, OfAWellClusterSaysWhoVotesAndLeads) {
+  test::FormedWorld world(3, 1);
+  const auto look = look_at(world);
+  EXPECT_TRUE(look.all_ready()) << cluster_troubles(world.lab, look);
+  EXPECT_EQ(cluster_troubles(world.lab, look), "");
+  const auto headline = cluster_headline(world.lab, look);
+  EXPECT_TRUE(contains(headline, "3 of 3 servers vote, leader m-")) << headline;
+  EXPECT_TRUE(contains(headline, "VIP 10.10.10.100 on m-")) << headline;
+  const auto table = members_table(world.lab, look);
+  EXPECT_TRUE(contains(table, "leader")) << table;
+  EXPECT_TRUE(contains(table, "v1.34.1+rke2r1")) << table;
+  EXPECT_TRUE(cluster_json(world.lab, look).at("ready").as_bool());
+}
+
+TEST(ClusterReport, OfADeadServerSaysWhereItEndsAndTheRestGoesOn) {
+  test::FormedWorld world(3, 0);
+  world.sim.cut_power(world.machine("m-2"));
+  world.pass(std::chrono::seconds(60));
+  const auto look = look_at(world);
+  EXPECT_FALSE(look.all_ready());
+  const auto troubles = cluster_troubles(world.lab, look);
+  EXPECT_TRUE(contains(troubles, "m-2: running: ")) << troubles;
+  EXPECT_FALSE(contains(troubles, "m-1: ")) << troubles;
+  const auto members = cluster_json(world.lab, look).at("members").as_array();
+  EXPECT_EQ(members.at(1).at("broken").as_string(), "running");
+  EXPECT_FALSE(members.at(0).as_object().contains("broken"));
+}
+
+TEST(ClusterReport, MembersThatTheFileDoesNotHaveAreNamed) {
+  test::FormedWorld world(3, 1);
+  world.lab.machines.pop_back();
+  const auto look = look_at(world);
+  const auto found = strangers(world.lab, look);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(contains(found.front(), "'w-1'")) << found.front();
+}
+
+std::string kubeconfig_text() {
+  const auto pem = [](const std::string& what) {
+    return base64_encode("-----BEGIN " + what + "-----\nAAAA\n-----END " + what + "-----\n");
+  };
+  return "    certificate-authority-data: " + pem("CERTIFICATE") +
+         "\n    client-certificate-data: " + pem("CERTIFICATE") +
+         "\n    client-key-data: " + pem("EC PRIVATE KEY") + "\n";
+}
+
+TEST(AdminAccess, IsFromAnyServerThatHasIt) {
+  test::FormedWorld world(3, 0);
+  world.sim.cut_power(world.machine("m-1"));
+  world.machine("m-3").files["/etc/rancher/rke2/rke2.yaml"] = kubeconfig_text();
+  EXPECT_FALSE(cluster::find_admin_access(world.site()).ca_data.empty());
+}
+
+TEST(AdminAccess, WhyNoServerHasOneIsSaidOfEach) {
+  test::FormedWorld world(3, 0);
+  world.sim.cut_power(world.machine("m-1"));
+  world.machine("m-2").silent = true;
+  try {
+    cluster::find_admin_access(world.site());
+    FAIL() << "found";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::precondition);
+    for (const char* part : {"'m-1' does not run", "'m-2': ", "'m-3' has no /etc/rancher/rke2/rke2.yaml"})
+      EXPECT_TRUE(contains(error.message(), part)) << error.message();
+  }
 }
 
 model::Homelab published(int port, Ipv4 listen, Ipv4 to, int target) {
@@ -91,6 +157,20 @@ TEST(VerbProgress, AMachinesPhasesAreItsOwnAndTheRestTheLabs) {
   EXPECT_TRUE(contains(text, "m-1: done")) << text;
   EXPECT_TRUE(contains(text, "lab: waiting: 'm-3'")) << text;
   EXPECT_FALSE(contains(text, "m-2: ")) << text;
+}
+
+TEST(VerbProgress, OfARotationEveryMemberHasALineThatEnds) {
+  test::ChangingWorld world(3, 1);
+  testing::internal::CaptureStdout();
+  VerbProgress progress(world.lab, "token", ProgressStyle::plain);
+  auto site = world.site();
+  site.phase = [&](const std::string& text) { progress.phase(text); };
+  tell(progress, [&] { cluster::rotate_token(site); });
+  const auto text = testing::internal::GetCapturedStdout();
+  for (const char* name : {"m-1", "m-2", "m-3", "w-1"}) {
+    EXPECT_TRUE(contains(text, std::string(name) + ": restarting")) << text;
+    EXPECT_TRUE(contains(text, std::string(name) + ": done")) << text;
+  }
 }
 
 TEST(VerbProgress, AFailureIsToldOfWhatWasUnderWayOnly) {
