@@ -12,18 +12,10 @@ namespace hlid::guest {
 namespace {
 
 /// Files and folders (their files, one level) in which cloud-init and netplan write what it is told.
-constexpr const char* kPlaces[] = {"/etc/hosts",
-                                   "/etc/netplan",
-                                   "/etc/ssh",
-                                   "/etc/systemd/network",
-                                   "/root/.ssh",
-                                   "/run/systemd/network",
-                                   "/run/udev/rules.d",
-                                   "/run/cloud-init",
-                                   "/var/lib/cloud/data",
-                                   "/var/lib/cloud/instance",
-                                   "/var/log/cloud-init.log",
-                                   "/var/log/cloud-init-output.log"};
+constexpr const char* kPlaces[] = {
+    "/etc/hosts",          "/etc/netplan",           "/etc/ssh",          "/etc/systemd/network",
+    "/root/.ssh",          "/run/systemd/network",   "/run/udev/rules.d", "/run/cloud-init",
+    "/var/lib/cloud/data", "/var/lib/cloud/instance"};
 
 struct Owner {
   uid_t user = 0;
@@ -72,6 +64,13 @@ class Writer {
     put(path, text, Owner{0, 0, mode});
   }
 
+  /// A boot writes it into the file that is there, or makes a read-only one (machine-id(5)).
+  void put_machine_id(const std::string& id) {
+    struct stat info {};
+    const bool there = ::stat((root_ + "/etc/machine-id").c_str(), &info) == 0;
+    put("/etc/machine-id", id + "\n", there ? info.st_mode : 0444);
+  }
+
   void put_like(const std::string& path, const std::string& text) {
     struct stat info {};
     if (::stat((root_ + path).c_str(), &info) != 0) return fail(path);
@@ -103,7 +102,8 @@ class Writer {
 
   void personalise_file(const std::string& path, const struct stat& info) {
     const std::string before = read_file(root_ + path);
-    const std::string after = personalise(before, all_);
+    const std::string after =
+        path.ends_with(".json") ? personalise_json(before, all_) : personalise(before, all_);
     if (after != before) put(path, after, Owner{info.st_uid, info.st_gid, info.st_mode});
   }
 
@@ -172,7 +172,7 @@ std::vector<std::string> write_identity(const std::string& root, const Identity&
   writer.name_instance_folder();
   for (const char* place : kPlaces) writer.personalise_place(place);
   writer.put("/etc/hostname", identity.hostname + "\n", 0644);
-  writer.put("/etc/machine-id", identity.machine_id + "\n", 0444);
+  writer.put_machine_id(identity.machine_id);
   writer.put("/var/lib/systemd/random-seed", random_seed, 0600);
   write_host_keys(writer, identity);
   write_user(writer, identity, failures);

@@ -16,6 +16,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -110,6 +111,19 @@ std::string reseed(const std::string& entropy) {
 
 std::string set_hostname(const std::string& name) {
   return ::sethostname(name.data(), name.size()) == 0 ? "" : failed("cannot set the host name");
+}
+
+std::string renew_fastopen_key() {
+  const std::string bytes = random_bytes(16);
+  std::string key;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(bytes[i]));
+    key += (i > 0 && i % 4 == 0 ? "-" : "") + std::string(digits);
+  }
+  const Descriptor out("/proc/sys/net/ipv4/tcp_fastopen_key", O_WRONLY);
+  if (out.get() < 0) return errno == ENOENT ? "" : failed("cannot open tcp_fastopen_key");
+  return ::write(out.get(), key.data(), key.size()) > 0 ? "" : failed("cannot set tcp_fastopen_key");
 }
 
 std::string show_uuid(const std::string& uuid) {

@@ -11,6 +11,9 @@ std::string set_clock(std::int64_t seconds, std::int64_t nanoseconds);
 /// of one memory go separate ways (random(4), RNDADDENTROPY and RNDRESEEDCRNG).
 std::string reseed(const std::string& entropy);
 std::string set_hostname(const std::string& name);
+/// Another secret for TCP Fast Open's cookies than that of the template's memory (ip-sysctl,
+/// tcp_fastopen_key).
+std::string renew_fastopen_key();
 /// Until the next boot the kernel's copy of the SMBIOS tables is the template's; programs that ask for the
 /// machine's UUID (kubelet: systemUUID of the Node) see the right one in its place.
 std::string show_uuid(const std::string& uuid);

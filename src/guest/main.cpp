@@ -4,7 +4,8 @@
 //
 //   hlid-guest become /dev/sr0   take the identity on that drive
 //   hlid-guest grow              grow the root file system to its disk
-//   hlid-guest version
+//   hlid-guest settle MIB        do what a boot does and nobody waits for, once the machine has that much
+//   memory hlid-guest version
 
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "guest/files.h"
 #include "guest/identity.h"
 #include "guest/machine.h"
+#include "guest/memory.h"
 #include "guest/systemd.h"
 
 namespace {
@@ -85,6 +87,7 @@ int become(const std::string& device) {
   watch.lap("drive");
   failures = write_identity("", *identity, random_bytes(512));
   failures.push_back(set_hostname(identity->hostname));
+  failures.push_back(renew_fastopen_key());
   if (!identity->uuid.empty()) failures.push_back(show_uuid(identity->uuid));
   watch.lap("files");
   for (auto& one : start_units(kServices)) failures.push_back(std::move(one));
@@ -94,13 +97,26 @@ int become(const std::string& device) {
   return report(failures);
 }
 
+/// What follows the memory's size, and the units that went with those that were stopped. They cost the guest
+/// seconds, so they come when all that is waited for is there.
+int settle(const char* mib) {
+  constexpr const char* kWaitOnline = "systemd-networkd-wait-online.service";
+  wait_for_memory(std::strtoll(mib, nullptr, 10));
+  auto failures = adapt_to_memory();
+  const std::string wanted = std::string("/etc/systemd/system/network-online.target.wants/") + kWaitOnline;
+  if (::access(wanted.c_str(), F_OK) == 0)
+    for (auto& one : start_units({kWaitOnline})) failures.push_back(std::move(one));
+  return report(failures);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "become" && argc == 3) return become(argv[2]);
   if (verb == "grow" && argc == 2) return report({grow_root()});
-  if (verb == "version") return std::puts("1") < 0 ? 1 : 0;
-  std::fputs("usage: hlid-guest become DEVICE | grow | version\n", stderr);
+  if (verb == "settle" && argc == 3) return settle(argv[2]);
+  if (verb == "version") return std::puts("2") < 0 ? 1 : 0;
+  std::fputs("usage: hlid-guest become DEVICE | grow | settle MIB | version\n", stderr);
   return 2;
 }

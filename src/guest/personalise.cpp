@@ -34,6 +34,34 @@ std::string replace_lines(const std::string& text, const Substitution& one) {
   return out;
 }
 
+/// A JSON string's text, of which each line holding the warm value is repeated. A value in the first line is
+/// not one of a list.
+std::string replace_escaped_lines(const std::string& text, const Substitution& one) {
+  constexpr std::string_view kNewline = "\\n";
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = text.find(kNewline, at);
+    const auto next = end == std::string::npos ? text.size() : end + kNewline.size();
+    const std::string line = text.substr(at, next - at);
+    if (line.find(one.warm) == std::string::npos || at == 0 || end == std::string::npos) {
+      out += replace_all(line, one.warm, one.values.empty() ? "" : one.values.front());
+    } else {
+      for (const auto& value : one.values) out += replace_all(line, one.warm, value);
+    }
+    at = next;
+  }
+  return out;
+}
+
+std::string replace_strings(std::string text, const Substitution& one) {
+  std::string list;
+  for (const auto& value : one.values) list += (list.empty() ? "\"" : ", \"") + value + "\"";
+  text = replace_all(std::move(text), "\"" + one.warm + "\"", list);
+  std::string out;
+  for_each_line(text, [&](const std::string& line) { out += replace_escaped_lines(line, one); });
+  return out;
+}
+
 std::string netmask_of(const std::string& prefix) {
   const int bits = std::stoi(prefix);
   const std::uint32_t mask = bits == 0 ? 0 : ~std::uint32_t{0} << (32 - bits);
@@ -85,6 +113,13 @@ std::vector<Substitution> substitutions(const Identity& identity) {
 std::string personalise(std::string text, const std::vector<Substitution>& all) {
   for (const auto& one : all)
     text = one.whole_lines ? replace_lines(text, one)
+                           : replace_all(std::move(text), one.warm, one.values.front());
+  return text;
+}
+
+std::string personalise_json(std::string text, const std::vector<Substitution>& all) {
+  for (const auto& one : all)
+    text = one.whole_lines ? replace_strings(std::move(text), one)
                            : replace_all(std::move(text), one.warm, one.values.front());
   return text;
 }

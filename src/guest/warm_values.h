@@ -10,8 +10,9 @@ namespace hlid::guest::warm {
 inline constexpr std::string_view kInstanceId = "hlid-warm-instance-0";
 inline constexpr std::string_view kHostname = "hlid-warm-host-0";
 inline constexpr std::string_view kDomain = "hlid-warm-domain-0";  ///< search domain; fqdn is host.domain
+/// Without a comment: in YAML that cloud-init writes, a line would break before it.
 inline constexpr std::string_view kKey =
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEhsaWRXYXJtQ29weUtleVRoYXROb2JvZHlIYXNBdEFsbDA hlid-warm-key-0";
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEhsaWRXYXJtQ29weUtleVRoYXROb2JvZHlIYXNBdEFsbDA";
 inline constexpr std::string_view kMac = "02:68:6c:69:64:00";
 inline constexpr std::string_view kAddress = "192.0.2.77";  ///< RFC 5737: never routed
 inline constexpr std::string_view kPrefix = "27";

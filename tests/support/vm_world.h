@@ -53,7 +53,7 @@ class VmWorld {
     tasks = std::make_unique<node::task::Tasks>(node::task::TasksOptions{folder.path() / "tasks", "asgard"},
                                                 clock);
     machines = std::make_unique<node::vm::Machines>(node::vm::Parts{"asgard", folder.path() / "run", *configs,
-                                                                    *storages, network, *tasks, processes,
+                                                                    *storages, network, *tasks, *qemu_runner,
                                                                     clock, random, facts});
   }
 
@@ -78,6 +78,7 @@ class VmWorld {
   sys::TempFolder folder{"vm"};
   std::chrono::milliseconds lock_wait{200};
   sys::PosixProcessRunner processes;
+  sys::ProcessRunner* qemu_runner = &processes;  ///< what machines are started with, from the next open() on
   sys::SystemClock clock;
   sys::SystemRandom random;
   node::qemu::HostFacts facts;

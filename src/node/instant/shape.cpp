@@ -19,10 +19,13 @@ namespace {
 namespace warm = guest::warm;
 
 /// A change of what a copy is or of how it is made must not meet copies of before.
-constexpr std::string_view kFormat = "hlid warm copy 1";
+constexpr std::string_view kFormat = "hlid warm copy 2";
 constexpr const char* kWarmUuid = "6e1d0f5a-7f4e-4b61-9c55-3d8a77e00000";
 constexpr const char* kSeedVolume = "warm:seed/vm-0-cloudinit.raw";
 constexpr Vmid kWarmVmid{0};
+/// QEMU's buffer of translated code (MiB), which by itself grows to an eighth of the host's memory, each
+/// machine's own: a machine at rest needs no more, one that works translates again.
+constexpr int kCodeMib = 64;
 
 /// Options that change nothing of the hardware, or of hardware that resumes like any other.
 constexpr std::array kHarmless = {
@@ -128,6 +131,12 @@ void adapt(std::vector<Option>& options, const std::string& memory, bool shared)
       option.value = "memory-backend=ram," + replace_all(option.value, "memory-backend=ram,", "");
     if (option.name == "-device") option.value = replace_all(option.value, ",free-page-reporting=on", "");
     if (option.name == "-netdev") option.value = "type=hubport,id=net0,hubid=0";
+  }
+  const auto machine =
+      std::find_if(options.begin(), options.end(), [](const Option& o) { return o.name == "-machine"; });
+  if (machine != options.end() && contains(machine->value, "accel=tcg,")) {
+    machine->value = replace_all(machine->value, "accel=tcg,", "");
+    options.push_back({"-accel", fmt::format("tcg,tb-size={}", kCodeMib)});
   }
   options.push_back(
       {"-object", fmt::format("memory-backend-file,id=ram,size={}M,mem-path={},share={}", kWarmMib,

@@ -70,6 +70,9 @@ using Files = std::map<std::string, std::string>;
 std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const BaseFile& base,
                      const Files& seed);
 
+/// What every template that can be resumed has (module guest).
+inline constexpr const char* kGuestProgram = "/usr/lib/hlid/hlid-guest";
+
 /// The device that memory_commands() plug in.
 inline constexpr const char* kMemoryDevice = "dimm0";
 /// What plugs in the memory beyond kWarmMib; empty when there is none.

@@ -29,12 +29,13 @@ using std::chrono::seconds;
 /// An emulated boot takes minutes, several on a busy host.
 constexpr minutes kBootPatience{30};
 constexpr minutes kStepPatience{5};
-constexpr const char* kGuestVersion = "1";
+constexpr const char* kGuestVersion = "2";
 
 /// What a copy must not have when its memory is kept, and what must not wake when it goes on. A constant: no
 /// value of anybody's is in it. Timers start again in each machine by hlid-wake.timer, at times of its own.
 /// The card that comes later, at net0's place (qemu/pci_address.h), gets the name that cloud-init gives it at
-/// a boot. journald goes straight to its lasting journal, as after systemd-journal-flush.
+/// a boot. journald goes straight to its lasting journal, as after systemd-journal-flush. What the copy has
+/// logged is of a machine that nobody has: each machine's logs begin with itself.
 constexpr const char* kMakeQuiet = R"(set -u
 mkdir -p /run/systemd/system
 cat > /run/systemd/system/hlid-wake.timer <<EOF
@@ -60,6 +61,11 @@ systemctl daemon-reload
 systemctl stop ssh.service timers.target $(systemctl list-units --type=timer --state=active --plain --no-legend | cut -d' ' -f1)
 systemctl stop systemd-networkd.socket systemd-networkd.service
 journalctl --relinquish-var
+for log in cloud-init.log cloud-init-output.log syslog kern.log auth.log user.log daemon.log messages debug; do
+  [ ! -e /var/log/$log ] || : > /var/log/$log
+done
+rm -f /var/lib/cloud/instance/obj.pkl
+dmesg --clear
 rm -rf /var/log/journal/* /run/log/journal/* /etc/ssh/ssh_host_*
 systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service
 rm -rf /run/log/journal/*
@@ -157,13 +163,12 @@ class WarmRun {
 
   void check_guest_program() {
     try {
-      const auto told = in_guest({"/usr/lib/hlid/hlid-guest", "version"}, kStepPatience);
+      const auto told = in_guest({kGuestProgram, "version"}, kStepPatience);
       if (trim(told.output) == kGuestVersion) return;
     } catch (const Error& error) {
       if (error.code() != Errc::failed) throw;
     }
-    throw Error(Errc::unsupported, "the template has no /usr/lib/hlid/hlid-guest of version {}",
-                kGuestVersion);
+    throw Error(Errc::unsupported, "the template has no {} of version {}", kGuestProgram, kGuestVersion);
   }
 
   void wait_cloud_init() {

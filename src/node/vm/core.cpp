@@ -60,9 +60,12 @@ void Core::begin_upkeep() {
       detach_disks(*this);
       std::unique_lock guard(upkeep_mutex_);
       if (!upkeep_woken_.wait_for(guard, stop, kPause, [this] { return upkeep_wanted_; })) continue;
-      upkeep_wanted_ = false;
-      guard.unlock();
-      if (!parts.clock.sleep(kSoon, stop)) return;
+      // While more of them come, they have the processors.
+      while (std::exchange(upkeep_wanted_, false)) {
+        guard.unlock();
+        if (!parts.clock.sleep(kSoon, stop)) return;
+        guard.lock();
+      }
     }
   });
 }

@@ -43,6 +43,16 @@ bool has_device(qemu::QmpClient& qmp, std::string_view id) {
                      [&](const json::value& one) { return get_string(one.as_object(), "name") == id; });
 }
 
+/// Has the guest do what nobody has to wait for; what it does not do now, its next boot does.
+void settle_inside(RunningVm& running, const Section& values) {
+  const auto mib = std::to_string(qemu::memory_mib(values));
+  const auto reply = running.agent.call(
+      "guest-exec", {{"path", instant::kGuestProgram}, {"arg", json::array{"settle", json::string(mib)}}});
+  if (reply.error)
+    log::warn("machine {}: its limits are those of less memory: {}", running.vmid.value,
+              reply.error->description);
+}
+
 void plug_memory_of(Core& core, Vmid vmid) {
   const VmLock lock = core.configs().try_lock(vmid);
   const auto record = core.records.find(vmid);
@@ -54,6 +64,7 @@ void plug_memory_of(Core& core, Vmid vmid) {
     for (const auto& command : instant::memory_commands(vm->config.main))
       qmp->execute(command.name, command.arguments);
   }
+  settle_inside(*running, vm->config.main);
   settle(core, vmid, *record);
 }
 
@@ -79,8 +90,10 @@ bool can_be_instant(const Core& core, const Section& source, const std::string& 
 void remember_instant(Core& core, Vmid vmid, const Section& source, const Section& clone, bool full) {
   const auto own = disks_with_content(clone);
   const auto [on, volume] = core.parts.storages.resolve(disks_with_content(source).front().volume);
-  core.records.write_host_keys(vmid,
-                               instant::make_host_keys(core.parts.processes, clone.get("name", "machine")));
+  // The comment that ssh-keygen gives a key which the machine itself makes.
+  const auto name = clone.get("name", "VM" + to_string(vmid));
+  core.records.write_host_keys(
+      vmid, instant::make_host_keys(core.parts.processes, "root@" + name.substr(0, name.find('.'))));
   core.records.write(
       vmid, {Stage::fresh, own.front().volume, on->path_of(volume).string(), on->format_of(volume), full});
 }

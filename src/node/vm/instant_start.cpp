@@ -23,7 +23,6 @@ using instant::Stage;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr const char* kGuestProgram = "/usr/lib/hlid/hlid-guest";
 constexpr const char* kSeedDevice = "/dev/sr0";  // of the only CD drive
 constexpr seconds kAgentPatience{60};
 constexpr seconds kIdentityPatience{180};
@@ -116,7 +115,7 @@ class Resumption {
     if (!running_->agent.ping(kAgentPatience))
       throw Error(Errc::timeout, "the resumed guest agent does not answer");
     const auto done = qemu::run_in_guest(running_->agent, core_.parts.clock,
-                                         {.argv = {kGuestProgram, "become", kSeedDevice},
+                                         {.argv = {instant::kGuestProgram, "become", kSeedDevice},
                                           .input = clock_and_entropy(),
                                           .timeout = kIdentityPatience,
                                           .poll = milliseconds(100)},
@@ -141,7 +140,7 @@ class Resumption {
   /// the next boot.
   void grow() const {
     const auto reply =
-        running_->agent.call("guest-exec", {{"path", kGuestProgram}, {"arg", json::array{"grow"}}});
+        running_->agent.call("guest-exec", {{"path", instant::kGuestProgram}, {"arg", json::array{"grow"}}});
     if (reply.error) context_.warn(fmt::format("the file system is not grown: {}", reply.error->description));
   }
 

@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <map>
+
 #include "guest/files.h"
 #include "guest/gpt.h"
 #include "guest/identity.h"
+#include "guest/memory.h"
 #include "guest/personalise.h"
 #include "guest/systemd.h"
 #include "guest/warm_values.h"
@@ -84,6 +87,45 @@ TEST(Personalise, DropsTheLinesOfEmptyLists) {
   EXPECT_EQ(personalise("a\nDomains=hlid-warm-domain-0\nb\n", substitutions(identity)), "a\nb\n");
 }
 
+TEST(Personalise, KeepsJsonWhole) {
+  const std::string key(warm::kKey);
+  const std::string text =
+      "{\n \"keys\": [\n  \"" + key +
+      "\"\n ],\n \"local_hostname\": \"hlid-warm-host-0\",\n \"userdata\": \"#cloud-config\\nkeys:\\n  - " +
+      key + "\\nend: 1\\n\"\n}\n";
+  auto identity = machine();
+  EXPECT_EQ(personalise_json(text, substitutions(identity)),
+            "{\n \"keys\": [\n  \"ssh-ed25519 AAAA one\", \"ssh-rsa BBBB two\"\n ],\n \"local_hostname\": "
+            "\"lab-master-1\",\n \"userdata\": \"#cloud-config\\nkeys:\\n  - ssh-ed25519 AAAA one\\n  - "
+            "ssh-rsa BBBB "
+            "two\\nend: 1\\n\"\n}\n");
+  identity.authorized_keys.clear();
+  EXPECT_EQ(personalise_json(text, substitutions(identity)),
+            "{\n \"keys\": [\n  \n ],\n \"local_hostname\": \"lab-master-1\",\n \"userdata\": "
+            "\"#cloud-config\\nkeys:\\nend: 1\\n\"\n}\n");
+}
+
+TEST(Memory, CountsWhatBuffersMayUse) {
+  EXPECT_EQ(buffer_pages(
+                "Node 0, zone      DMA\n  pages free     3840\n        boost    0\n        min      89\n"
+                "        low      111\n        high     133\n        managed  3840\n  pagesets\n    cpu: 0\n"
+                "              count: 0\n              high:  14\n"
+                "Node 0, zone    DMA32\n        high     1000\n        managed  500000\n"
+                "Node 0, zone  Movable\n        high     32\n        managed  0\n"),
+            3840U - 133 + 500000 - 1000);
+}
+
+// What Linux 6.8 has after a boot with 2 GiB.
+TEST(Memory, GivesTheLimitsOfABoot) {
+  std::map<std::string, std::string> limits;
+  for (const auto& limit : limits_of(503455, 484336)) limits[limit.name] = limit.value;
+  EXPECT_EQ(limits["net/ipv4/tcp_mem"], "22701 30271 45402");
+  EXPECT_EQ(limits["net/ipv4/udp_mem"], "45405 60542 90810");
+  EXPECT_EQ(limits["net/ipv4/tcp_max_orphans"], "8192");
+  EXPECT_EQ(limits["net/ipv4/tcp_max_tw_buckets"], "8192");
+  EXPECT_EQ(limits["net/ipv4/inet_peer_threshold"], "65664");
+}
+
 TEST(Password, ChangesOneUserOnly) {
   const std::string shadow = "root:*:1:0:99999:7:::\nodin:!:20782:0:99999:7:::\nodin2:x:1::::::\n";
   EXPECT_EQ(with_password(shadow, "odin", "$5$h"),
@@ -102,6 +144,7 @@ class WarmRoot : public ::testing::Test {
 
   void SetUp() override {
     put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nodin:x:1000:1000:odin:/home/odin:/bin/bash\n");
+    put("etc/machine-id", "warm\n", 0644);
     put("etc/shadow", "odin:!:1:0:99999:7:::\n", 0640);
     put("etc/hosts", "127.0.1.1 hlid-warm-host-0.hlid-warm-domain-0 hlid-warm-host-0\n");
     put("etc/netplan/50-cloud-init.yaml", "- \"192.0.2.77/27\"\n", 0600);

@@ -55,7 +55,7 @@ struct WarmCopiesTest : testing::Test {
   test::FakeClock clock;
   test::ScriptedProcess processes;
   std::vector<std::unique_ptr<test::FakeQemu>> qemus;
-  std::string guest_version = "1\n";
+  std::string guest_version = "2\n";
   int qemu_status = 0;
   Bytes size = gib(1);
   std::vector<std::string> lines;

@@ -2,10 +2,14 @@
 // daemon's successor finds. (QEMU here is /bin/false: a machine that is to be booted fails to start.)
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "node/instant/records.h"
+#include "node/instant/shape.h"
 #include "node/storage/qcow2.h"
 #include "node/vm/machines.h"
+#include "support/fake_machines.h"
 #include "support/vm_world.h"
 
 namespace hlid::node::vm {
@@ -22,8 +26,13 @@ const Caller kRoot;
 constexpr const char* kMark = "hlid-machine: lab/a\nhlid-instant: on";
 
 struct InstantTest : testing::Test {
-  InstantTest() {
-    world.facts.qemu_binary = "/bin/false";
+  explicit InstantTest(const char* qemu = "/bin/false", sys::ProcessRunner* runner = nullptr) {
+    world.facts.qemu_binary = qemu;
+    if (runner != nullptr) {
+      world.close();
+      world.qemu_runner = runner;
+      world.open();
+    }
     world.facts.qemu_version = "7.2.22";
     EXPECT_EQ(end(machines().create(kRoot, k900,
                                     {{"virtio0", "local:1"},
@@ -171,6 +180,56 @@ TEST_F(InstantTest, AMachineThatEndedBeforeItHadItsMemoryIsLikeAnyOther) {
   put(growing);
   EXPECT_FALSE(contains(start_log(), "cut off"));
   EXPECT_EQ(record()->stage, Stage::settled);
+}
+
+/// With a QEMU that takes part as long as the test wants.
+struct FakesBefore {
+  test::FakeMachines qemu;
+};
+struct ResumeTest : FakesBefore, InstantTest {
+  ResumeTest() : InstantTest("/qemu", &qemu) {}
+  ~ResumeTest() override { world.close(); }
+  static std::size_t place(const std::vector<std::string>& log, const std::string& what) {
+    return static_cast<std::size_t>(std::find(log.begin(), log.end(), what) - log.begin());
+  }
+};
+
+TEST_F(ResumeTest, AMachineGetsItsCardWhenItIsItself) {
+  ASSERT_EQ(clone(), "OK");
+  make_resumable();
+  const auto text = start_log();
+  EXPECT_TRUE(contains(text, "is itself")) << text;
+  ASSERT_EQ(qemu.count(), 2U) << text;
+  const auto log = qemu.log(1);
+  EXPECT_LT(place(log, "state STATE"), place(log, "cont"));
+  EXPECT_LT(place(log, "cont"), place(log, instant::kGuestProgram));
+  EXPECT_LT(place(log, instant::kGuestProgram), place(log, "device_add"));
+  EXPECT_LT(place(log, "device_add"), log.size());
+  EXPECT_TRUE(contains(storage::read_qcow2_header(disk())->backing_file, "/warm/"));
+  EXPECT_EQ(record()->stage, Stage::growing) << "its memory comes later";
+}
+
+TEST_F(ResumeTest, OneThatCannotTakeItsIdentityBootsFromAFreshDisk) {
+  ASSERT_EQ(clone(), "OK");
+  make_resumable();
+  qemu.become_status = 1;
+  const auto text = start_log();
+  EXPECT_TRUE(contains(text, "could not take its identity")) << text;
+  ASSERT_EQ(qemu.count(), 3U) << text;
+  EXPECT_EQ(storage::read_qcow2_header(disk())->backing_file, base().string());
+  EXPECT_EQ(record()->stage, Stage::settled);
+}
+
+TEST_F(ResumeTest, TheNextDaemonEndsOneThatWasNotItselfYet) {
+  ASSERT_EQ(clone(), "OK");
+  make_resumable();
+  start_log();
+  auto half = *record();
+  half.stage = Stage::resuming;
+  put(half);
+  world.restart();
+  machines().adopt();
+  EXPECT_EQ(get_string(machines().list_row(k101), "status"), "stopped");
 }
 
 TEST_F(InstantTest, HostKeysAreOnTheCloudInitDriveOfEveryStart) {
