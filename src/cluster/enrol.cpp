@@ -53,8 +53,13 @@ void require_fit(const Site& site, Guest& guest, const model::Machine& machine, 
       check_host(look_at_host(guest, site.clock, site.wanted().distribution), machine, site.wanted());
   std::erase_if(problems, [](const Problem& problem) { return !problem.fatal; });
   if (problems.empty()) return;
-  throw Error(Errc::precondition, "'{}' cannot be part of a cluster yet: {}", machine.name, render(problems))
-      .with_hint(problems.front().fix);
+  if (problems.size() > 1)
+    throw Error(Errc::precondition, "'{}' cannot be part of a cluster yet:\n{}", machine.name,
+                trim(render(problems)));
+  const auto& problem = problems.front();
+  throw Error(Errc::precondition, "'{}' cannot be part of a cluster yet: {}{}", machine.name, problem.what,
+              problem.evidence.empty() ? "" : " (" + problem.evidence + ")")
+      .with_hint(problem.fix);
 }
 
 bool place_token(const Site& site, Guest& guest, const Secret& token) {
