@@ -33,6 +33,7 @@ class Wait {
         awaited_(awaited),
         traits_(traits_of(site.wanted().distribution)),
         cursor_(awaited.since.text),
+        old_(awaited.since.invocation),
         start_(site.clock.now()),
         since_(start_) {}
 
@@ -50,12 +51,14 @@ class Wait {
 
  private:
   Readiness look() {
-    auto polled = poll(site_, machine_, cursor_);
+    auto polled = poll(site_, machine_, cursor_, old_);
     if (!polled.cursor.empty()) cursor_ = polled.cursor;
+    const bool old = !old_.empty() && polled.invocation == old_;
+    if (old) polled.lines.clear();
+    if (!old && polled.silence.empty()) old_.clear();
     lines_.insert(lines_.end(), polled.lines.begin(), polled.lines.end());
     if (lines_.size() > kKeptLines)
       lines_.erase(lines_.begin(), lines_.end() - static_cast<std::ptrdiff_t>(kKeptLines));
-    const bool old = !awaited_.since.invocation.empty() && polled.invocation == awaited_.since.invocation;
     if (old) {
       polled.seen.active = false;
       polled.seen.unit_state = "still the process from before the restart";
@@ -162,6 +165,7 @@ class Wait {
   const Awaited& awaited_;
   const Traits& traits_;
   std::string cursor_;
+  std::string old_;  ///< the process that a restart ends, until it is seen to be another
   std::chrono::steady_clock::time_point start_, since_;
   std::string state_;  ///< one that does not mend itself, since since_
   std::string told_;

@@ -14,7 +14,12 @@ using std::chrono::seconds;
 // The supervisor and the Node are asked only once the unit is active: until then the journal tells more, and
 // asking would take most of the second. -n with a cursor gives the first lines after it.
 constexpr std::string_view kWatch = R"sh(
-name=$1 data=$2 kubectl=$3 kubeconfig=$4 port=$5 unit=$6 node=$7 cursor=$8
+name=$1 data=$2 kubectl=$3 kubeconfig=$4 port=$5 unit=$6 node=$7 cursor=$8 old=$9
+if [ -n "$old" ]; then
+  last=$(journalctl "_SYSTEMD_INVOCATION_ID=$old" -n 1 -o cat --show-cursor --no-pager -q 2>/dev/null |
+    sed -n 's/^-- cursor: //p' | tail -n 1)
+  cursor=${last:-$cursor}
+fi
 state=$(units "$unit")
 printf '%s\n' "$state"
 if [ -n "$cursor" ]; then
@@ -83,7 +88,8 @@ Polled parse_poll(std::string_view report, const model::Machine& machine) {
   return polled;
 }
 
-Polled poll(const Site& site, const model::Machine& machine, const std::string& cursor) {
+Polled poll(const Site& site, const model::Machine& machine, const std::string& cursor,
+            const std::string& old) {
   static const std::string text = script("watch", {kShellWeb, kShellKube, kShellUnits, kWatch});
   const auto& traits = traits_of(site.wanted().distribution);
   const bool server = machine.role == model::Role::server;
@@ -100,7 +106,7 @@ Polled poll(const Site& site, const model::Machine& machine, const std::string& 
             ->run(text,
                   {std::string(traits.name), std::string(traits.data), std::string(traits.kubectl),
                    std::string(traits.kubeconfig), std::to_string(traits.supervisor_port),
-                   std::string(traits.unit(server)), server ? machine.name : "", cursor},
+                   std::string(traits.unit(server)), server ? machine.name : "", cursor, old},
                   patient(site, seconds(30)));
     return parse_poll(ran.output, machine);
   } catch (const Error& error) {

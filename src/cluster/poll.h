@@ -19,8 +19,10 @@ struct Polled {
   std::string silence;             ///< why the machine did not answer; empty: it did
 };
 
-/// Never throws but Error(interrupted).
-Polled poll(const Site& site, const model::Machine& machine, const std::string& cursor);
+/// `old`: invocation of a process whose lines do not count, whatever the cursor; empty: none. Never throws
+/// but Error(interrupted).
+Polled poll(const Site& site, const model::Machine& machine, const std::string& cursor,
+            const std::string& old = {});
 
 /// Throws Error(protocol).
 Polled parse_poll(std::string_view report, const model::Machine& machine);

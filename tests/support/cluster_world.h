@@ -18,12 +18,10 @@
 #include "cluster/site.h"
 #include "support/cluster_sim.h"
 #include "support/fake_clock.h"
+#include "support/killable_fleet.h"
 #include "sys/files.h"
 
 namespace hlid::test {
-
-/// hlid was killed (kill -9) at this point: nothing of it may catch this.
-struct Killed {};
 
 /// Bytes that differ from call to call, the same in every run.
 class CountingRandom : public sys::Random {

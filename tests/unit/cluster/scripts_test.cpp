@@ -223,6 +223,7 @@ TEST_F(ScriptsTest, APollReadsTheJournalOnAndTheNode) {
   stub("systemctl", kUnitActive);
   stub("journalctl", R"(case "$*" in
 *--after-cursor\ s=1*) echo 'level=info msg="Importing images"'; echo '-- cursor: s=2;i=3' ;;
+*_SYSTEMD_INVOCATION_ID=gone*) echo 'its last words'; echo '-- cursor: s=1' ;;
 *) echo old; echo '-- cursor: s=1' ;;
 esac
 )");
@@ -256,7 +257,7 @@ END
   const auto& machine = lab_.machines[0];
   auto polled = poll(site(), machine, "");
   EXPECT_EQ(polled.lines, std::vector<std::string>{"old"});
-  polled = poll(site(), machine, polled.cursor);
+  polled = poll(site(), machine, "s=0", "gone");  // from where that process ended
   EXPECT_EQ(polled.silence, "");
   EXPECT_EQ(polled.cursor, "s=2;i=3");
   EXPECT_EQ(polled.lines, std::vector<std::string>{"level=info msg=\"Importing images\""});
