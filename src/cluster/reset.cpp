@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cluster/config.h"
+#include "cluster/journal.h"
 #include "cluster/traits.h"
 
 namespace hlid::cluster {
@@ -108,7 +109,7 @@ std::string last_words(const State& state) {
   for (auto line = state.lines.rbegin(); line != state.lines.rend() && words.size() < 6; ++line)
     if (contains(*line, "level=fatal") || contains(*line, "level=error") || contains(*line, "FATA") ||
         words.empty())
-      words.insert(words.begin(), std::string(trim(*line)));
+      words.insert(words.begin(), plain_line(*line));
   return words.empty() ? "it said nothing" : join(words, "\n");
 }
 
@@ -125,8 +126,7 @@ State wait_for_end(const Site& site, Guest& guest, const std::string& id) {
   for (;;) {
     const auto state = state_of(guest, traits, id);
     if (!state.running) return state;
-    if (!state.lines.empty())
-      site.phase("resetting: " + std::string(trim(state.lines.back())).substr(0, 100));
+    if (!state.lines.empty()) site.phase("resetting: " + plain_line(state.lines.back()));
     if (site.clock.now() >= deadline) {
       clear_unit(guest, traits, id, false);
       throw Error(Errc::timeout, "the reset of '{}' did not end: {}", guest.name(), last_words(state))

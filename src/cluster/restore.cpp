@@ -12,9 +12,9 @@
 #include "cluster/erase.h"
 #include "cluster/form.h"
 #include "cluster/kube_vip.h"
-#include "cluster/probe.h"
 #include "cluster/readiness.h"
 #include "cluster/reset.h"
+#include "cluster/strangers.h"
 #include "cluster/teardown.h"
 #include "cluster/traits.h"
 #include "cluster/ustar.h"
@@ -169,7 +169,8 @@ class Restore {
   }
 
   void rejoin(const std::string& server) {
-    const auto observed = observe(site_);
+    const auto observed = observe_with_strangers(site_);
+    other_server(observed, server);  // who is a member, and who has old data, only the cluster can tell
     const auto* member = observed.member_of(server);
     const auto* seen = observed.machine(server);
     if (member && member->voting == model::Voting::voter && seen && seen->supervisor) return;
@@ -219,7 +220,7 @@ class Restore {
 
   /// Nodes that the past had and that are no machines any more.
   void erase_the_lost() {
-    for (const auto& node : observe(site_).nodes) {
+    for (const auto& node : observe_with_strangers(site_).nodes) {
       const auto& machines = site_.lab.machines;
       const bool ours = std::any_of(machines.begin(), machines.end(),
                                     [&](const auto& machine) { return machine.name == node.name; });
@@ -250,7 +251,7 @@ void restore(const Site& site, const RestoreOptions& options) {
     bundle = read_bundle(*options.bundle);
     verify_bundle(*bundle);
   }
-  auto observed = observe(site);
+  auto observed = observe_with_strangers(site);
   auto chosen = options;
   const auto begun = begun_before(site, observed, id_of(bundle));
   if (!begun.empty() && options.on.empty()) chosen.on = begun;

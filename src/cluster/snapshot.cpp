@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cluster/probe.h"
 #include "cluster/quorum.h"
+#include "cluster/strangers.h"
 #include "cluster/traits.h"
 #include "sys/files.h"
 #include "sys/hash.h"
@@ -160,7 +160,7 @@ Bundle fetch_bundle(const Site& site, Guest& guest, const std::string& there, co
 
 Bundle take_snapshot(const Site& site, const fs::path& folder, const SnapshotOptions& options) {
   check_label(options.label);
-  const auto server = snapshot_server(observe(site), options.on);
+  const auto server = snapshot_server(observe_with_strangers(site), options.on);
   const auto guest = site.fleet.guest(server);
   site.phase("taking a snapshot on " + server);
   return fetch_bundle(site, *guest, make_bundle(site, *guest, options), folder, options);
