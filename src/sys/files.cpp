@@ -40,12 +40,14 @@ fs::path temporary_beside(const fs::path& path) {
   return folder_of(path) / fmt::format(".{}.{}-{}.tmp", path.filename().string(), ::getpid(), counter++);
 }
 
-std::string read_all(int fd, const fs::path& path, std::size_t most) {
+/// nullopt: a file of proc(5) whose process ended meanwhile.
+std::optional<std::string> read_all(int fd, const fs::path& path, std::size_t most) {
   std::string content;
   char buffer[65536];
   for (;;) {
     const auto got = ::read(fd, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == ESRCH) return std::nullopt;
     if (got < 0) throw system_error("cannot read '" + path.string() + "'");
     if (got == 0) return content;
     content.append(buffer, static_cast<std::size_t>(got));

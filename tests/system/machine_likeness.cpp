@@ -63,7 +63,7 @@ def content(path, data):
     if path.endswith('/cloud-config.txt'):  # YAML whose line breaks follow the length of the values
         return json.dumps(yaml.safe_load(data), sort_keys=True).encode()
     return times.sub(b'@TIME@', boundary.sub(b'@BOUNDARY@', neutral(data)))
-times = re.compile(rb'\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,0-9+:Z-]*')
+times = re.compile(rb'[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,0-9+:Z-]*')
 skip = ('/proc', '/sys', '/dev', '/tmp', '/var/tmp', '/run', '/lost+found', '/boot', '/usr', '/var/cache')
 def files():
     for folder, folders, names in os.walk('/'):
@@ -127,12 +127,14 @@ Likeness look_at(Lab& lab, const std::string& file, const std::string& machine) 
 std::string places_of(Lab& lab, const std::string& file, const std::string& machine,
                       const std::string& texts) {
   const auto script = fmt::format(R"SH(
+exec sudo -n sh <<'EOS'   # which would log a command line that holds the texts
 texts='{}'
-sudo -n find / /run -xdev -type f -cnewer /usr/lib/hlid/hlid-guest ! -path /usr/lib/hlid/hlid-guest -print0 |
-  sudo -n xargs -0 grep -laE "$texts"
-sudo -n journalctl --no-pager | grep -E "$texts" | sed 's/^/journal: /'
-sudo -n dmesg | grep -E "$texts" | sed 's/^/kernel: /'
+find / /run -xdev -type f -cnewer /usr/lib/hlid/hlid-guest ! -path /usr/lib/hlid/hlid-guest -print0 |
+  xargs -0 grep -laE "$texts"
+journalctl --no-pager | grep -E "$texts" | sed 's/^/journal: /'
+dmesg | grep -E "$texts" | sed 's/^/kernel: /'
 exit 0
+EOS
 )SH",
                                   texts);
   const auto result =

@@ -23,9 +23,9 @@ constexpr std::string_view kFormat = "hlid warm copy 2";
 constexpr const char* kWarmUuid = "6e1d0f5a-7f4e-4b61-9c55-3d8a77e00000";
 constexpr const char* kSeedVolume = "warm:seed/vm-0-cloudinit.raw";
 constexpr Vmid kWarmVmid{0};
-/// QEMU's buffer of translated code (MiB), which by itself grows to an eighth of the host's memory, each
-/// machine's own: a machine at rest needs no more, one that works translates again.
-constexpr int kCodeMib = 64;
+/// QEMU's buffer of translated code (MiB) in a resumed machine; by itself it grows to 1 GiB, each machine's
+/// own. Not for the copy: its boot translates several hundred, and with less it takes twice as long.
+constexpr int kCodeMib = 256;
 
 /// Options that change nothing of the hardware, or of hardware that resumes like any other.
 constexpr std::array kHarmless = {
@@ -136,7 +136,7 @@ void adapt(std::vector<Option>& options, const std::string& memory, bool shared)
       std::find_if(options.begin(), options.end(), [](const Option& o) { return o.name == "-machine"; });
   if (machine != options.end() && contains(machine->value, "accel=tcg,")) {
     machine->value = replace_all(machine->value, "accel=tcg,", "");
-    options.push_back({"-accel", fmt::format("tcg,tb-size={}", kCodeMib)});
+    options.push_back({"-accel", shared ? "tcg" : fmt::format("tcg,tb-size={}", kCodeMib)});
   }
   options.push_back(
       {"-object", fmt::format("memory-backend-file,id=ram,size={}M,mem-path={},share={}", kWarmMib,

@@ -57,6 +57,7 @@ TEST(Shape, TheTwoCommandLines) {
 std::vector<std::string> hardware(std::vector<std::string> argv) {
   std::vector<std::string> out;
   for (auto& word : argv) {
+    word = word.substr(0, word.find(",tb-size="));
     for (const char* own : {"file=", "uuid=", "guid=", "path=", "logfile=", "share="})
       if (const auto at = word.find(own); at != std::string::npos) word.erase(at, word.find(',', at) - at);
     if (contains(word, "/run/hlid/") || contains(word, "net0") || contains(word, "debug-threads")) word = "*";
