@@ -101,12 +101,15 @@ std::string boxes_impossible() {
   for (const char* program :
        {"/usr/bin/unshare", "/usr/bin/nsenter", "/usr/bin/setpriv", "/lib/systemd/systemd"})
     if (!std::filesystem::exists(program)) return std::string(program) + " is not installed";
+  const sys::TempFolder folder("hbox");
   sys::PosixProcessRunner runner;
-  const auto tried =
-      runner.run({.argv = {"unshare", "--net", "--mount", "--pid", "--cgroup", "--fork", "sh", "-c",
-                           "mount --make-rprivate / && mkdir -p /tmp/hlid-box-probe && "
-                           "mount -t cgroup2 cgroup2 /tmp/hlid-box-probe"},
-                  .timeout = 20s});
+  const auto tried = runner.run(
+      {.argv = {"unshare", "--net", "--mount", "--pid", "--cgroup", "--fork", "sh", "-ec",
+                "mount --make-rprivate /; cd \"$1\"; mkdir upper work root cgroup; "
+                "mount -t cgroup2 cgroup2 cgroup; "
+                "mount -t overlay overlay -o \"lowerdir=/,upperdir=$1/upper,workdir=$1/work\" root",
+                "sh", folder.path().string()},
+       .timeout = 20s});
   return tried.ok() ? std::string() : "this system does not allow boxes: " + tried.describe();
 }
 

@@ -238,12 +238,8 @@ TEST(ClusterInBoxes, DrillsEndWell) {
 }  // namespace hlid::test
 
 int main(int count, char** words) {
-  testing::InitGoogleTest(&count, words);
-  if (const auto why = hlid::test::boxes_impossible(); !why.empty()) {
-    std::cerr << why << "\n";
-    return 77;
-  }
-  const int status = RUN_ALL_TESTS();
+  const int status = hlid::test::run_in_boxes(
+      count, words, "*.IsFormed:*.VerbsAreRepeatable:*.FirstMasterIsReplaced:*.SnapshotIsRestored");
   hlid::test::the_world.reset();
   return status;
 }

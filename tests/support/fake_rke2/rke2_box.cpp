@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "base/error.h"
@@ -93,8 +95,19 @@ std::vector<std::string> Rke2Box::members() {
   return out;
 }
 
+int run_in_boxes(int count, char** words, const std::string& selection) {
+  testing::InitGoogleTest(&count, words);
+  if (const auto why = boxes_impossible(); !why.empty()) {
+    std::fputs((why + "\n").c_str(), stderr);
+    return 77;
+  }
+  const char* all = std::getenv("HLID_LONG");
+  if (all == nullptr && GTEST_FLAG_GET(filter) == "*") GTEST_FLAG_SET(filter, selection);
+  return RUN_ALL_TESTS();
+}
+
 bool eventually(std::chrono::seconds limit, const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + limit;
+  const auto end = std::chrono::steady_clock::now() + 3 * limit;
   while (std::chrono::steady_clock::now() < end) {
     if (holds()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(500));

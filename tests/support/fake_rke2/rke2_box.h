@@ -33,7 +33,11 @@ class Rke2Box : public Box {
   std::vector<std::string> members();
 };
 
-/// Until it holds; false when the time is over.
+/// main() of a test program whose cases live in boxes: 77 where there can be none. Without HLID_LONG in the
+/// environment and without a filter only `selection` (as --gtest_filter takes it) runs.
+int run_in_boxes(int count, char** words, const std::string& selection);
+
+/// Until it holds; false when the time is over, threefold because the machine may have much else to do.
 bool eventually(std::chrono::seconds limit, const std::function<bool()>& holds);
 
 }  // namespace hlid::test

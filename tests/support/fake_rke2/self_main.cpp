@@ -1,6 +1,3 @@
-#include <gtest/gtest.h>
-
-#include <cstdio>
 #include <memory>
 
 #include "base/text.h"
@@ -68,12 +65,10 @@ bool is_active(Rke2Box& box, const std::string& role) {
 }  // namespace hlid::test
 
 int main(int count, char** words) {
-  testing::InitGoogleTest(&count, words);
-  if (const auto why = hlid::test::boxes_impossible(); !why.empty()) {
-    std::fputs((why + "\n").c_str(), stderr);
-    return 77;
-  }
-  const int status = RUN_ALL_TESTS();
+  const int status =
+      hlid::test::run_in_boxes(count, words,
+                               "Form.*:Members.Rebuilt*:Members.Labels*:Upkeep.Snapshot*:Upkeep.Restore*:"
+                               "Faults.Wrong*:Faults.NeverReady*");
   hlid::test::drop_cluster();
   return status;
 }
