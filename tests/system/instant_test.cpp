@@ -208,6 +208,8 @@ class Clone {
               {"agent", "enabled=1"},
               {"net0", "virtio,bridge=vmbr0"},
               {"ipconfig0", fmt::format("ip=10.10.10.{}/24,gw=10.10.10.1", 200 + vmid % 50)}});
+    // As large as the machines of the file: their warm copy serves.
+    EXPECT_EQ(api.run("PUT", path("/resize"), {{"disk", "virtio0"}, {"size", "8G"}}), "OK");
   }
   ~Clone() {
     api_.run("POST", path("/status/stop"));
