@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -13,13 +15,36 @@
 namespace hlid::cli {
 namespace {
 
-apply::Widths widths_for(const plan::Plan& plan) {
+constexpr std::size_t kWidth = 8, kWidthWithCluster = 16;  // members mostly wait
+constexpr std::size_t kStarts = 6, kInstalls = 3;          // of one node at the same time
+
+bool has_cluster_steps(const plan::Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(),
+                     [](const auto& step) { return plan::phase_of(step.kind) == plan::Phase::cluster; });
+}
+
+apply::Widths widths_for(const plan::Plan& plan, const model::Homelab& lab) {
   apply::Widths widths;
-  widths.total = 8;
+  widths.total = has_cluster_steps(plan) ? kWidthWithCluster : kWidth;
   widths.other = 2;
-  for (const auto& step : plan.steps)
-    if (step.resource.starts_with("start:")) widths.queues[step.resource] = 6;
+  for (const auto& step : plan.steps) {
+    if (step.resource.starts_with("start:")) widths.queues[step.resource] = kStarts;
+    if (step.resource.starts_with("install:")) widths.queues[step.resource] = kInstalls;
+  }
+  if (lab.cluster)
+    widths.queues[std::string(plan::kRollingAgents)] =
+        static_cast<std::size_t>(std::max(1, lab.cluster->max_unavailable));
   return widths;
+}
+
+/// Machines were lent discs with the release; the next run would find them, and nobody else needs them.
+void tidy_discs(LabSession& session, const plan::Plan& plan) {
+  if (!has_cluster_steps(plan)) return;
+  try {
+    session.discs().remove_unused(session.session());
+  } catch (const Error& error) {
+    log::warn("a disc stays on the storage: {}", error.what());
+  }
 }
 
 void tell_outcome_json(const apply::Outcome& outcome, Exit status) {
@@ -70,8 +95,9 @@ Exit run_plan(LabSession& session, const plan::Plan& plan, apply::Journal& journ
   apply::Outcome outcome;
   {
     const auto progress = make_progress(style_for(options.json), plan);
-    outcome = apply::Executor(plan, *runner, *progress, journal, widths_for(plan)).run(stop);
+    outcome = apply::Executor(plan, *runner, *progress, journal, widths_for(plan, session.lab())).run(stop);
   }
+  if (!outcome.stopped) tidy_discs(session, plan);
   const auto status = status_of(outcome);
   if (options.json)
     tell_outcome_json(outcome, status);

@@ -2,15 +2,13 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <thread>
 
 #include "apply/journal.h"
 #include "base/text.h"
 #include "cli/terminal.h"
-#include "cluster/probe.h"
 #include "drive/cluster_goal.h"
-#include "drive/cluster_site.h"
+#include "drive/cluster_observer.h"
 #include "drive/host_facts.h"
 #include "drive/observer.h"
 #include "pve/nodes.h"
@@ -109,23 +107,11 @@ model::Observed LabSession::new_node() const {
 model::Observed LabSession::observe(std::stop_token stop) {
   if (is_new_node() && !connection_) return new_node();
   auto there = drive::PveObserver(lab_, session(stop)).observe(stop);
-  if (lab_.cluster) there.cluster = observe_cluster(there, stop);
+  if (!lab_.cluster) return there;
+  auto seen = drive::look_into_cluster(lab_, there, session(stop), discs_, emulated());
+  there.cluster = std::move(seen.cluster);
+  former_ = std::move(seen.former);
   return there;
-}
-
-/// Machines can only be looked at from the inside while they run.
-std::optional<model::ObservedCluster> LabSession::observe_cluster(const model::Observed& there,
-                                                                  std::stop_token stop) {
-  const auto runs = [&](const model::Machine& machine) {
-    return machine.role != model::Role::plain &&
-           std::any_of(there.machines.begin(), there.machines.end(), [&](const auto& one) {
-             return one.vmid == machine.vmid && one.name == machine.name &&
-                    one.power == model::Power::running && model::is_owned(one, lab_.name);
-           });
-  };
-  if (std::none_of(lab_.machines.begin(), lab_.machines.end(), runs)) return std::nullopt;
-  drive::ClusterSite site(lab_, session(std::move(stop)), discs_, emulated());
-  return cluster::observe(site.site());
 }
 
 cluster::ReleaseAccess LabSession::releases(std::stop_token stop,
@@ -141,6 +127,7 @@ cluster::ReleaseAccess LabSession::releases(std::stop_token stop,
 std::unique_ptr<drive::PveStepRunner> LabSession::step_runner() {
   drive::Workbench bench{lab_, session(), image_, secrets_, host_keys_, emulated(), {}, {}};
   bench.discs = &discs_;
+  bench.former = former_;
   bench.snapshots = drive::lab_folder(home_, lab_.name).snapshots();
   bench.releases = [this](std::stop_token stop, std::function<void(const cluster::FetchProgress&)> progress) {
     return releases(std::move(stop), std::move(progress));

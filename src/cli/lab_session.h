@@ -64,7 +64,6 @@ class LabSession {
 
  private:
   void leave_out_unset_password();
-  std::optional<model::ObservedCluster> observe_cluster(const model::Observed& there, std::stop_token stop);
   model::Observed new_node() const;
 
   model::Homelab lab_;
@@ -75,7 +74,8 @@ class LabSession {
   drive::TemplateImage image_;
   drive::HostKeys host_keys_;
   drive::DiscShelf discs_;
-  net::CurlHttpClient internet_{{}};  ///< believes the system's authorities
+  std::vector<model::Machine> former_;  ///< members that the file does not name, as last observed
+  net::CurlHttpClient internet_{{}};    ///< believes the system's authorities
   std::optional<drive::EmbeddedNode> node_;
   std::optional<drive::Connection> connection_;
   std::optional<bool> emulated_;

@@ -1,10 +1,12 @@
 #pragma once
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cluster/guest.h"
 #include "drive/disc_shelf.h"
+#include "drive/ownership.h"
 #include "model/homelab.h"
 #include "pve/session.h"
 
@@ -21,8 +23,12 @@ class AgentFleet : public cluster::Fleet {
   bool runs(const std::string& machine) override;
 
  private:
-  /// Where it is, without asking whose. nullopt: nowhere.
-  std::optional<pve::VmRef> find(const std::string& machine) const;
+  struct Place {
+    pve::VmRef vm;
+    Found found;  ///< ours, or what is in its place
+  };
+  /// Where it is; nullopt: nowhere.
+  std::optional<Place> find(const std::string& machine) const;
 
   const model::Homelab& lab_;
   pve::Session session_;

@@ -14,6 +14,7 @@
 #include "cluster/strangers.h"
 #include "cluster/upgrade.h"
 #include "drive/cluster_site.h"
+#include "drive/former_machines.h"
 #include "drive/step_scope.h"
 
 namespace hlid::drive {
@@ -28,7 +29,9 @@ class Work {
  public:
   explicit Work(const StepScope& scope)
       : scope_(scope),
-        made_(scope.bench.lab, scope.session, *scope.bench.discs, scope.bench.emulated),
+        with_former_(lab_with_former(scope)),
+        made_(with_former_ ? *with_former_ : scope.bench.lab, scope.session, *scope.bench.discs,
+              scope.bench.emulated),
         site_(made_.site([&scope](const std::string& text) { scope.context.phase(text); })) {}
 
   const cluster::Site& site() const { return site_; }
@@ -48,13 +51,28 @@ class Work {
                             wanted ? *wanted : cluster::chosen_version(site_.wanted(), access), access);
   }
 
-  /// Only who has a VIP needs the image, and by now the release is on this host.
+  /// Only who has a VIP needs the image. Who was installed in this run was so from a release that is here; a
+  /// member that only starts again has its manifest, and nothing is fetched for it.
   cluster::Materials materials() const {
-    return site_.wanted().vip ? cluster::Materials{release().kube_vip_image} : cluster::Materials{};
+    if (!site_.wanted().vip) return {};
+    const auto access = scope_.bench.releases(site_.stop, [](const cluster::FetchProgress&) {});
+    const auto version = cluster::Version::parse(scope_.detail("version"));
+    if (!version) return {};
+    const auto release = cluster::find_release(site_.wanted(), *version, access);
+    return {release ? release->kube_vip_image : std::string()};
   }
 
  private:
+  /// The registration address is written on the machines of the file only.
+  static std::optional<model::Homelab> lab_with_former(const StepScope& scope) {
+    if (scope.step.kind == plan::StepKind::settle_cluster) return std::nullopt;
+    const auto former = still_there(scope.session, scope.bench.former);
+    if (former.empty()) return std::nullopt;
+    return with_former(scope.bench.lab, former);
+  }
+
   const StepScope& scope_;
+  std::optional<model::Homelab> with_former_;
   ClusterSite made_;
   cluster::Site site_;
 };
@@ -66,7 +84,10 @@ void drain(const Work& work) {
   if (work.site().machine(work.name()).role == model::Role::server)
     cluster::require(cluster::may(cluster::ServerChange::restart, work.name(), observed), "drain",
                      work.name());
-  const auto server = work.site().fleet.guest(cluster::other_server(observed, work.name()));
+  // its only server answers for itself, until it goes down
+  const bool alone = observed.members.size() <= 1 && observed.answered_by == work.name();
+  const auto server =
+      work.site().fleet.guest(alone ? work.name() : cluster::other_server(observed, work.name()));
   cluster::park(work.site(), *server, *node, cluster::has_refuge(observed, work.name()), kDrainTime);
 }
 

@@ -206,7 +206,11 @@ std::set<std::string> DiscShelf::volumes_in_use(const pve::Session& session) con
   return used;
 }
 
-void DiscShelf::remove_unused(const pve::Session& session) const {
+void DiscShelf::remove_unused(const pve::Session& session) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [appearance, entry] : entries_) entry.nodes.clear();
+  }
   std::optional<std::set<std::string>> used;
   for (const auto& node : lab_.proxmox.nodes) {
     for (const auto& volume : pve::volumes(session, node, lab_.proxmox.iso_storage, "iso")) {

@@ -42,7 +42,7 @@ class DiscShelf {
   void detach(const pve::Session& session, const pve::VmRef& vm) const;
   /// Removes the images of this lab that no machine of the hypervisor has attached, also those that an
   /// interrupted run left.
-  void remove_unused(const pve::Session& session) const;
+  void remove_unused(const pve::Session& session);
 
  private:
   struct Entry {

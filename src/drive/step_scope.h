@@ -31,7 +31,8 @@ struct Workbench {
   DiscShelf* discs = nullptr;
   std::function<cluster::ReleaseAccess(std::stop_token, std::function<void(const cluster::FetchProgress&)>)>
       releases = {};
-  std::filesystem::path snapshots = {};  ///< where bundles of the cluster are kept
+  std::filesystem::path snapshots = {};     ///< where bundles of the cluster are kept
+  std::vector<model::Machine> former = {};  ///< members that the file does not name (former_machines.h)
 };
 
 /// One step under way: the session ends with the stop request and reports its tasks to the journal.

@@ -16,8 +16,6 @@ using model::Disruption;
 using model::Machine;
 using model::Role;
 
-constexpr const char* kAgents = "members:agents";
-
 class ClusterPlanner {
  public:
   explicit ClusterPlanner(Draft& draft) : draft_(draft), goal_(draft.options.cluster) {
@@ -37,6 +35,12 @@ class ClusterPlanner {
   Step step(StepKind kind, const Machine& machine, std::vector<std::string> reasons = {},
             Disruption disruption = Disruption::none) const {
     return make_step(kind, machine.name, machine.vmid, machine.node, disruption, std::move(reasons));
+  }
+
+  Step entry(StepKind kind, const Machine& machine, std::vector<std::string> reasons) const {
+    auto entering = step(kind, machine, std::move(reasons));
+    if (!version_.empty()) entering.details = {{"version", version_}};
+    return entering;
   }
 
   std::string release() const { return draft_.wanted.cluster->distribution + " " + version_; }
@@ -70,7 +74,7 @@ class ClusterPlanner {
     forget_former(machine);
     steps_.installs[machine.name] = draft_.add(install_step(machine, is_new), {fetched()});
     if (founds(machine)) return form(machine);
-    const auto joined = draft_.add(step(StepKind::join_cluster, machine, is_new ? none() : not_a_member()));
+    const auto joined = draft_.add(entry(StepKind::join_cluster, machine, is_new ? none() : not_a_member()));
     (machine.role == Role::server ? steps_.server_joins : steps_.agent_joins).push_back(joined);
     steps_.joined[machine.name] = joined;
     if (machine.labels.empty() && machine.taints.empty()) return;
@@ -153,8 +157,8 @@ class ClusterPlanner {
 
   void form(const Machine& machine) {
     const bool wakes = draft_.members.formation() == Formation::silent;
-    auto forming = step(StepKind::form_cluster, machine,
-                        wakes ? std::vector<std::string>{"the cluster does not answer"} : none());
+    auto forming = entry(StepKind::form_cluster, machine,
+                         wakes ? std::vector<std::string>{"the cluster does not answer"} : none());
     const auto formed = draft_.add(std::move(forming));
     steps_.forms.push_back(formed);
     steps_.joined[machine.name] = formed;
@@ -165,7 +169,7 @@ class ClusterPlanner {
   // --- members
 
   void repair(const Machine& machine, const std::string& reason) {
-    const auto joined = draft_.add(step(StepKind::join_cluster, machine, {reason}));
+    const auto joined = draft_.add(entry(StepKind::join_cluster, machine, {reason}));
     repairs_of(machine).push_back(joined);
     steps_.joined[machine.name] = joined;
   }
@@ -242,7 +246,7 @@ class ClusterPlanner {
   /// Servers take turns, whom etcd follows last; agents go side by side, so many as the file allows.
   std::size_t add_rolling(Step step, const Machine& machine, std::vector<std::size_t>& servers,
                           std::vector<std::size_t>& agents, bool first = false) {
-    if (machine.role == Role::agent) step.resource = kAgents;
+    if (machine.role == Role::agent) step.resource = kRollingAgents;
     const auto added = draft_.add(std::move(step));
     if (machine.role == Role::agent) {
       agents.push_back(added);

@@ -69,6 +69,9 @@ std::string_view to_string(Phase phase);  ///< "host", "template", "machines", "
 std::optional<Phase> parse_phase(std::string_view text);
 Phase phase_of(StepKind kind);
 
+/// The queue of agents that are restarted or upgraded: cluster.max_unavailable is its width.
+inline constexpr std::string_view kRollingAgents = "members:agents";
+
 /// One step. A runner finds the rest of what it must know (the whole Machine, Template …) in the Homelab by
 /// `subject`; `details` says what this step changes, in the runner's terms.
 ///   clone       source (VMID of the template), full (1|0), storage, node
@@ -79,9 +82,9 @@ Phase phase_of(StepKind kind);
 ///   resize_disk size (bytes)        start  resume (1)        destroy  running (1)  half_made (1)
 ///   create_storage type (dir)       set_network address (CIDR)
 ///   publish     ports (each "listen=…,port=…,to=ADDRESS:PORT;…", a blank between; none: "")
-///   fetch_release, install_release, upgrade_member   version; install_release also replace (1): another
-///   version that lies there, unused, may give way; if_bare (1): only where nothing is installed
-///   leave_cluster uninstall (1): the machine stays
+///   fetch_release, install_release, upgrade_member, form_cluster, join_cluster   version; install_release
+///   also replace (1): another version that lies there, unused, may give way; if_bare (1): only where nothing
+///   is installed leave_cluster uninstall (1): the machine stays
 struct Step {
   StepKind kind = StepKind::configure;
   std::string id;       ///< "clone valaskjalf-master-1": stable from run to run, unique in a plan
@@ -91,7 +94,8 @@ struct Step {
   model::Disruption disruption = model::Disruption::none;
   std::vector<std::string> reasons;  ///< for people: "cores 2 → 4"
   std::map<std::string, std::string> details;
-  std::string resource;  ///< queue: steps of one queue share its width ("storage:local-zfs"); "" none
+  /// Queue: steps of one queue share its width ("storage:local-zfs", kRollingAgents); "" none.
+  std::string resource;
   std::string
       consent;  ///< what `--allow` must hold before it may run: "replace=NAME", "destroy=NAME"; "" nothing
 };

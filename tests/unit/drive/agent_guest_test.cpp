@@ -178,6 +178,8 @@ TEST_F(DiscShelfTest, AttachedOnceDetachedAndRemovedWhenNobodyHasIt) {
   shelf.detach(session, {"asgard", {1001}});
   shelf.remove_unused(session);
   EXPECT_EQ(pve.volumes, (std::set<std::string>{"local:iso/debian-12.iso"}));
+  provide();
+  EXPECT_TRUE(pve.volumes.contains(to_string(disc.volume))) << "made again when it is wanted again";
 }
 
 TEST_F(DiscShelfTest, AMachineThatTakesNoDiscWhileItRunsIsAPrecondition) {
