@@ -145,19 +145,22 @@ class Wait {
     told_ = text;
   }
 
-  /// An agent's Node, by a server that answers; another is looked for when that one stops.
+  /// An agent's Node, by a server that answers; another is asked when that one stops.
   std::optional<std::vector<model::ObservedNodeObject>> ask_server() {
-    try {
-      if (server_.empty()) server_ = answering_server(probe_servers(site_)).value_or("");
-      if (server_.empty()) return std::nullopt;
-      auto nodes = read_node(site_, *site_.fleet.guest(server_), machine_.name);
-      if (!nodes) server_.clear();
-      return nodes;
-    } catch (const Error& error) {
-      if (error.code() == Errc::interrupted) throw;
-      server_.clear();
-      return std::nullopt;
+    const auto servers = site_.servers();
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      const auto& server = *servers[(server_ + i) % servers.size()];
+      try {
+        if (!site_.fleet.runs(server.name)) continue;
+        auto nodes = read_node(site_, *site_.fleet.guest(server.name), machine_.name);
+        if (!nodes) continue;
+        server_ = (server_ + i) % servers.size();
+        return nodes;
+      } catch (const Error& error) {
+        if (error.code() == Errc::interrupted) throw;
+      }
     }
+    return std::nullopt;
   }
 
   const Site& site_;
@@ -169,7 +172,7 @@ class Wait {
   std::chrono::steady_clock::time_point start_, since_;
   std::string state_;  ///< one that does not mend itself, since since_
   std::string told_;
-  std::string server_;
+  std::size_t server_ = 0;  ///< the one that answered last, by its place in the file
   std::vector<std::string> lines_;
 };
 

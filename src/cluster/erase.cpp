@@ -62,9 +62,9 @@ Erased erase_once(const Site& site, Guest& through, const std::string& node) {
     const auto ran = through.run(
         text, arguments, std::chrono::duration_cast<std::chrono::milliseconds>(seconds(60) * site.patience));
     if (!ran.ok()) return {{}, std::string(trim(ran.error_output))};
-    const auto words = split_list(ran.output, " \n");
-    if (words.size() < 3 || words[1] != "200") return {{}, "etcd does not give its member list"};
-    Erased erased{parse_members(base64_decode(words[2])), ""};
+    const auto answer = parse_web(ran.output)["members"];
+    if (!answer.ok) return {{}, "etcd does not give its member list"};
+    Erased erased{parse_members(answer.body), ""};
     std::erase_if(erased.left, [&](const auto& member) { return member.node != node; });
     return erased;
   } catch (const Error& error) {  // an election, a reboot: asked again until the deadline

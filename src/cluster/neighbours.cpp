@@ -29,12 +29,9 @@ std::map<Ipv4, std::string> neighbours(const Site& site, Guest& guest, const std
                              std::chrono::duration_cast<std::chrono::milliseconds>(
                                  std::chrono::seconds(20 + 6 * addresses.size()) * site.patience));
   std::map<Ipv4, std::string> answering;
-  for (const auto& line : split(ran.output, '\n')) {
-    const auto words = split(line, ' ');
-    if (words.size() != 3 || words[1] != "200") continue;
-    if (const auto address = parse_ipv4(words[0]))
-      answering[*address] = sys::sha256_hex(base64_decode(words[2]));
-  }
+  for (const auto& [label, answer] : parse_web(ran.output))
+    if (const auto address = parse_ipv4(label); address && answer.ok)
+      answering[*address] = sys::sha256_hex(answer.body);
   return answering;
 }
 

@@ -31,11 +31,14 @@ printf '%s\n' "$lines" | sed -n 's/^-- cursor: /cursor /p' | tail -n 1
 printf 'journal %s\n' "$(printf '%s\n' "$lines" | sed '/^-- cursor: /d' | base64 -w0)"
 case $state in *" active "*) ;; *) exit 0 ;; esac
 [ -n "$node" ] || exit 0
+if answer=$(kube get node "$node" -o json 2>&1); then
+  printf 'node %s\n' "$(printf '%s\n' "$answer" | slim | base64 -w0)"
+else
+  case $answer in *NotFound*) echo nonode ;; esac
+fi
+echo web
 web "$data/server/tls/server-ca.crt" "$data/server/token" readyz "https://127.0.0.1:$port/v1-$name/readyz" \
   members "https://127.0.0.1:$port/db/info"
-answer=$(kube get node "$node" -o json 2>&1) &&
-  printf 'node %s\n' "$(printf '%s\n' "$answer" | slim | base64 -w0)" && exit 0
-case $answer in *NotFound*) echo nonode ;; esac
 exit 0
 )sh";
 
@@ -48,10 +51,6 @@ exit 1
 
 milliseconds patient(const Site& site, seconds usual) {
   return std::chrono::duration_cast<milliseconds>(usual * site.patience);
-}
-
-std::string body_of(const std::string& answer) {
-  return answer.starts_with("200") ? base64_decode(trim(std::string_view(answer).substr(3))) : "";
 }
 
 void read_unit(const std::vector<std::string>& words, const model::Machine& machine, Polled& polled) {
@@ -70,13 +69,12 @@ Polled parse_poll(std::string_view report, const model::Machine& machine) {
   seen.machine = machine.name;
   seen.running = seen.reachable = seen.addressed = true;
   bool whole = false;
-  for (const auto& line : split(report, '\n')) {
+  const auto [own, web] = split_web(report);
+  for (const auto& line : split(own, '\n')) {
     const auto blank = std::min(line.find(' '), line.size());
     const std::string key = line.substr(0, blank), value(trim(std::string_view(line).substr(blank)));
     if (key == "unit") read_unit(split(value, ' '), machine, polled);
     if (key == "cursor") polled.cursor = value;
-    if (key == "readyz") seen.supervisor = value.starts_with("200");
-    if (key == "members" && value.starts_with("200")) polled.members = parse_members(body_of(value));
     if (key == "node") polled.nodes = parse_nodes(base64_decode(value));
     if (key == "nonode") polled.nodes.emplace();
     if (key != "journal") continue;
@@ -84,6 +82,9 @@ Polled parse_poll(std::string_view report, const model::Machine& machine) {
     for (auto& text : split(base64_decode(value), '\n'))
       if (!text.empty()) polled.lines.push_back(std::move(text));
   }
+  auto answers = parse_web(web);
+  seen.supervisor = answers["readyz"].ok;
+  if (answers["members"].ok) polled.members = parse_members(answers["members"].body);
   if (!whole) throw Error(Errc::protocol, "the report of '{}' about its unit is cut short", machine.name);
   return polled;
 }

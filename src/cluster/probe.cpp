@@ -23,8 +23,8 @@ milliseconds patient(const Site& site, std::chrono::seconds usual) {
 
 MachineFacts ask(const Site& site, const model::Machine& machine, Guest& guest) {
   const auto ran =
-      guest.run(probe_script(), probe_arguments(site.lab, machine), patient(site, std::chrono::seconds(60)));
-  auto facts = parse_probe(ran.output, machine, traits_of(site.wanted().distribution));
+      guest.run(probe_script(), probe_arguments(site.lab), patient(site, std::chrono::seconds(60)));
+  auto facts = parse_probe(ran.output, site.lab, machine);
   facts.seen.clock_offset -= site.clock.unix_seconds();
   compare_config(site.lab, machine, facts);
   return facts;

@@ -59,11 +59,11 @@ std::optional<std::string> answering_server(const std::vector<MachineFacts>& ser
                                             const std::string& except = {});
 
 /// The script's report → facts. `exists` and the like are the caller's. Throws Error(protocol).
-MachineFacts parse_probe(std::string_view report, const model::Machine& machine, const Traits& traits);
+MachineFacts parse_probe(std::string_view report, const model::Homelab& lab, const model::Machine& machine);
 /// Holds the two texts against what the file says: sets seen.pending_config and seen.config_stale.
 void compare_config(const model::Homelab& lab, const model::Machine& machine, MachineFacts& facts);
 /// The script and its positional arguments: for tests that run it without a machine.
 std::string_view probe_script();
-std::vector<std::string> probe_arguments(const model::Homelab& lab, const model::Machine& machine);
+std::vector<std::string> probe_arguments(const model::Homelab& lab);
 
 }  // namespace hlid::cluster

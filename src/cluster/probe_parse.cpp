@@ -5,8 +5,10 @@
 #include "base/text.h"
 #include "cluster/config.h"
 #include "cluster/probe.h"
+#include "cluster/shell.h"
 #include "model/node_marks.h"
 #include "net/certificate.h"
+#include "sys/hash.h"
 
 namespace hlid::cluster {
 namespace {
@@ -113,15 +115,9 @@ void read_unit(const std::vector<std::string>& words, const Traits& traits, Mach
   facts.enabled = enabled;
 }
 
-/// "200 <base64>": the body of an answer with that status.
-std::optional<std::string> body_of(const std::string& answer) {
-  if (!answer.starts_with("200")) return std::nullopt;
-  return base64_decode(trim(std::string_view(answer).substr(3)));
-}
-
-void read_certificate(const std::string& encoded, model::ObservedClusterMachine& seen) {
+void read_certificate(const std::string& pem, model::ObservedClusterMachine& seen) {
   try {
-    const int days = net::days_left(base64_decode(encoded));
+    const int days = net::days_left(pem);
     seen.certificate_days = std::min(days, seen.certificate_days.value_or(days));
   } catch (const Error&) {  // cut short by a power cut: the distribution makes it anew
     seen.certificate_days = 0;
@@ -131,43 +127,72 @@ void read_certificate(const std::string& encoded, model::ObservedClusterMachine&
 void read_line(const std::string& key, const std::string& value, const Traits& traits, MachineFacts& facts) {
   auto& seen = facts.seen;
   if (key == "boot") facts.boot_id = value;
-  if (key == "address") seen.addressed = true;
-  if (key == "vip") facts.holds_vip = true;
+  if (key == "clock") seen.clock_offset = std::stoll("0" + value);
   if (key == "unit") read_unit(split(value, ' '), traits, facts);
   if (key == "installed") seen.installed = value;
   if (key == "running") seen.running_version = value;
   if (key == "datastore") seen.has_datastore = true;
-  if (key == "etcd-name") facts.etcd_name = value;
-  if (key == "ca") seen.ca_hash = value;
   if (key == "password") facts.has_password = true;
-  if (key == "server-url") seen.server_url = value;
-  if (key == "drop-in") facts.drop_in = base64_decode(value);
-  if (key == "applied") {
-    facts.applied = base64_decode(value);
-    seen.config_hash = config_hash(facts.applied);
+}
+
+/// `text` as it is on the machine, but for a last line end that it may lack there.
+void read_file(const std::string& path, const std::string& text, const Traits& traits, MachineFacts& facts) {
+  auto& seen = facts.seen;
+  const std::string distribution(traits.name);
+  if (path == traits.under("server/db/etcd/name")) facts.etcd_name = trim(text);
+  if (path == applied_path(distribution)) {
+    facts.applied = text;
+    seen.config_hash = config_hash(text);
   }
-  if (key == "certificate") read_certificate(value, seen);
-  if (key == "readyz") seen.supervisor = body_of(value).has_value();
-  if (key == "etcd_server_is_leader") facts.leads = contains(body_of(value).value_or(""), "is_leader 1");
-  if (key == "members")
-    if (const auto body = body_of(value)) facts.members = parse_members(*body);
+  if (path == config_path(distribution)) facts.drop_in = text;
+  if (path.starts_with(traits.config))
+    for (const auto& line : split(text, '\n'))
+      if (line.starts_with("server:"))
+        seen.server_url = replace_all(replace_all(std::string(trim(line.substr(7))), "\"", ""), "'", "");
+  if (path.ends_with("/server-ca.crt")) {
+    if (seen.ca_hash.empty())
+      seen.ca_hash = sys::sha256_hex(text);  // a server has an agent's too, after its own
+  } else if (path.ends_with(".crt")) {
+    read_certificate(text, seen);
+  }
+}
+
+void read_supervisor(std::string_view web, MachineFacts& facts) {
+  auto answers = parse_web(web);
+  facts.seen.supervisor = answers["readyz"].ok;
+  facts.leads = contains(answers["metrics"].body, "etcd_server_is_leader 1");
+  if (answers["members"].ok) facts.members = parse_members(answers["members"].body);
 }
 
 }  // namespace
 
-MachineFacts parse_probe(std::string_view report, const model::Machine& machine, const Traits& traits) {
+MachineFacts parse_probe(std::string_view report, const model::Homelab& lab, const model::Machine& machine) {
+  const auto& traits = traits_of(lab.cluster->distribution);
   MachineFacts facts;
   facts.seen.machine = machine.name;
   facts.seen.running = facts.seen.reachable = true;
-  for (const auto& line : split(report, '\n')) {
-    const auto blank = line.find(' ');
-    if (blank == std::string::npos) continue;
+  const auto [own, web] = split_web(report);
+  std::string path, text;
+  const auto end_of_file = [&] {
+    if (!path.empty()) read_file(path, text, traits, facts);
+    path.clear();
+    text.clear();
+  };
+  for (const auto& line : split(own, '\n')) {
+    if (line.starts_with(" ")) {
+      text += line.substr(1) + "\n";
+      continue;
+    }
+    end_of_file();
+    const auto blank = std::min(line.find(' '), line.size());
     const std::string key = line.substr(0, blank), value(trim(std::string_view(line).substr(blank)));
-    if (key == "clock")
-      facts.seen.clock_offset = std::stoll("0" + value);
-    else
-      read_line(key, value, traits, facts);
+    if (key == "@") path = value;
+    if (key == "local" && value == to_string(machine.address.address)) facts.seen.addressed = true;
+    if (key == "local" && lab.cluster->vip && value == to_string(*lab.cluster->vip)) facts.holds_vip = true;
+    read_line(key, value, traits, facts);
   }
+  end_of_file();
+  read_supervisor(web, facts);
   if (facts.boot_id.empty())
     throw Error(Errc::protocol, "the report of '{}' about itself is cut short", machine.name);
   return facts;

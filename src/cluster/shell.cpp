@@ -1,44 +1,39 @@
 #include "cluster/shell.h"
 
+#include "base/text.h"
+
 namespace hlid::cluster {
 
 const std::string_view kShellWeb = R"sh(
 web() {
-  web_ca=$1 web_token=$2
+  web_ca=$1 web_token=$2 web_login=
+  [ -z "$web_token" ] || read -r web_login <"$web_token"
+  web_login=${web_login#*::}
   shift 2
   if command -v curl >/dev/null 2>&1; then web_curl "$@"; else web_python "$@"; fi
 }
 web_settings() {
-  case $1 in https:*) ;; *) return ;; esac
-  if [ -n "$web_ca" ]; then printf 'cacert = "%s"\n' "$web_ca"; else echo insecure; fi
-  if [ -n "$web_token" ]; then
-    sed -n '1{s/^K10[0-9a-f]*:://;s/["\\]/\\&/g;s/.*/user = "&"/p;}' "$web_token" 2>/dev/null
-  fi
-}
-web_curl() {
+  case $web_login in *[\"\\]*) web_login=$(printf '%s\n' "$web_login" | sed 's/["\\]/\\&/g') ;; esac
   while [ "$#" -ge 2 ]; do
-    answer=$(web_settings "$2" | curl -q -s --noproxy '*' -m 5 -K - -w '\n%{http_code}' "$2" 2>/dev/null)
-    status=$(printf '%s\n' "$answer" | tail -n 1)
     case $2 in
-      https:*) body=$(printf '%s\n' "$answer" | sed '$d') ;;
-      *) body=$(printf '%s\n' "$answer" | sed '$d' | grep "^$1") ;;
+      https:*)
+        if [ -n "$web_ca" ]; then printf 'cacert = "%s"\n' "$web_ca"; else echo insecure; fi
+        [ -z "$web_login" ] || printf 'user = "%s"\n' "$web_login"
+        ;;
     esac
-    printf '%s %s %s\n' "$1" "${status:-000}" "$(printf '%s\n' "$body" | base64 -w0)"
+    printf 'url = "%s"\nsilent\nnoproxy = "*"\nmax-time = 5\nwrite-out = "\\n@@ %s %%{http_code}\\n"\n' "$2" "$1"
     shift 2
+    [ "$#" -lt 2 ] || echo next
   done
 }
+web_curl() { web_settings "$@" | curl -q -K - 2>/dev/null; }
 web_python() {
   python3 -I -S -c '
 import base64, socket, ssl, sys
 authority, token = sys.argv[1:3]
-login = ""
-try:
-    secret = open(token).readline().strip().partition("::")[2] if token else ""
-    if secret:
-        login = "Authorization: Basic " + base64.b64encode(secret.encode()).decode() + "\r\n"
-except OSError:
-    pass
-def ask(url, label):
+secret = open(token).readline().strip().partition("::")[2] if token else ""
+login = "Authorization: Basic " + base64.b64encode(secret.encode()).decode() + "\r\n" if secret else ""
+def ask(url):
     scheme, _, rest = url.partition("://")
     place, _, path = rest.partition("/")
     host, _, port = place.partition(":")
@@ -54,15 +49,13 @@ def ask(url, label):
     link.sendall((request + "\r\n").encode())
     answer = b"".join(iter(lambda: link.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
-    if scheme == "http":
-        body = b"\n".join(line for line in body.split(b"\n") if line.startswith(label.encode()))
     return head.split()[1].decode(), body
 for label, url in zip(sys.argv[3::2], sys.argv[4::2]):
     try:
-        status, body = ask(url, label)
+        status, body = ask(url)
     except (OSError, IndexError):
         status, body = "000", b""
-    print(label, status, base64.b64encode(body).decode())
+    sys.stdout.buffer.write(body + ("\n@@ " + label + " " + status + "\n").encode())
 ' "$web_ca" "$web_token" "$@"
 }
 )sh";
@@ -96,6 +89,27 @@ units() {
   '
 }
 )sh";
+
+std::map<std::string, WebAnswer> parse_web(std::string_view output) {
+  std::map<std::string, WebAnswer> answers;
+  constexpr std::string_view kMark = "\n@@ ";
+  while (true) {
+    const auto mark = output.find(kMark);
+    if (mark == std::string_view::npos) return answers;
+    const auto end = output.find('\n', mark + kMark.size());
+    const auto words = split(output.substr(mark + kMark.size(), end - mark - kMark.size()), ' ');
+    if (words.size() == 2) answers[words[0]] = {words[1] == "200", std::string(output.substr(0, mark))};
+    if (end == std::string_view::npos) return answers;
+    output.remove_prefix(end + 1);
+  }
+}
+
+std::pair<std::string_view, std::string_view> split_web(std::string_view report) {
+  constexpr std::string_view kLine = "\nweb\n";
+  const auto at = report.find(kLine);
+  if (at == std::string_view::npos) return {report, {}};
+  return {report.substr(0, at + 1), report.substr(at + kLine.size())};
+}
 
 std::string script(std::string_view name, std::initializer_list<std::string_view> parts) {
   std::string text = "# hlid:" + std::string(name) + "\n";

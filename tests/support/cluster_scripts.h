@@ -56,50 +56,44 @@ inline json::object node_json(ClusterWorld& world, const std::string& name, cons
                                   {"nodeInfo", json::object{{"kubeletVersion", node.version}}}}}};
 }
 
-inline std::string web_line(const std::string& label, bool answers, const std::string& body) {
-  return label + (answers ? " 200 " + base64_encode(body) : " 000 ") + "\n";
+/// One answer as the scripts' `web` prints it.
+inline std::string web_answer(const std::string& label, bool answers, const std::string& body) {
+  return (answers ? body : "") + "\n@@ " + label + (answers ? " 200\n" : " 000\n");
 }
 
 inline Ran refused() {
   return {1, "", "The connection to the server 127.0.0.1:6443 was refused"};
 }
 
+inline std::string supervisor_answers(ClusterWorld& world, const SimMachine& m) {
+  const auto* cluster = world.sim.serving(m);
+  return "web\n" + web_answer("readyz", cluster != nullptr, "ok") +
+         web_answer("members", cluster != nullptr, cluster == nullptr ? "" : members_json(*cluster));
+}
+
 inline Ran probe(ClusterWorld& world, SimMachine& m, const Arguments& arguments) {
   auto& sim = world.sim;
-  std::string out = "boot boot-" + std::to_string(m.boots) + "\n";
-  out += "clock " + std::to_string(world.unix_now() + m.clock_skew) + "\naddress yes\n";
-  if (sim.vip_holder == m.name) out += "vip yes\n";
-  out += unit_line(world, m, arguments.at(9)) + unit_line(world, m, arguments.at(10));
+  std::string out = "boot boot-" + std::to_string(m.boots) + "\nclock " +
+                    std::to_string(world.unix_now() + m.clock_skew) + "\n";
+  out += unit_line(world, m, arguments.at(7)) + unit_line(world, m, arguments.at(8));
   if (!m.installed.empty()) out += "installed " + m.installed + "\n";
   if (m.process()) out += "running " + m.version + "\n";
   if (m.data) out += "datastore yes\n";
-  const auto file = [&](const std::string& path) {
-    const auto found = m.files.find(path);
-    return found == m.files.end() ? "" : std::string(trim(found->second));
-  };
-  if (const auto name = file(sim.under("server/db/etcd/name")); !name.empty())
-    out += "etcd-name " + name + "\n";
-  for (const auto* path : {"server/tls/server-ca.crt", "agent/server-ca.crt"})
-    if (const auto found = m.files.find(sim.under(path)); found != m.files.end() && !found->second.empty()) {
-      out += "ca " + sys::sha256_hex(found->second) + "\n";
-      break;
-    }
-  if (!file("/etc/rancher/node/password").empty()) out += "password yes\n";
-  for (const auto& [path, text] : m.files)
-    if (path.starts_with(arguments.at(2) + ".d/"))
-      for (const auto& line : split(text, '\n'))
-        if (line.starts_with("server:")) out += "server-url " + replace_all(line.substr(8), "\"", "") + "\n";
-  if (const auto applied = m.files.find(arguments.at(7)); applied != m.files.end())
-    out += "applied " + base64_encode(applied->second) + "\n";
-  if (const auto config = m.files.find(arguments.at(2) + ".d/10-hlid.yaml"); config != m.files.end())
-    out += "drop-in " + base64_encode(config->second) + "\n";
-  const auto* cluster = sim.serving(m);
+  if (const auto found = m.files.find("/etc/rancher/node/password");
+      found != m.files.end() && !found->second.empty())
+    out += "password yes\n";
+  out += "local " + m.ip + "\n";
+  if (sim.vip_holder == m.name) out += "local " + sim.vip + "\n";
+  for (const auto& [path, text] : m.files) {
+    const bool shown = path == sim.under("server/db/etcd/name") || path.ends_with("/server-ca.crt") ||
+                       path == arguments.at(5) || path.ends_with("/10-hlid.yaml");
+    if (!shown || text.empty()) continue;
+    out += "@ " + path + "\n";
+    for (const auto& line : split(trim(text), '\n')) out += " " + line + "\n";
+  }
   if (m.process() && m.server) {
-    out += web_line("readyz", cluster != nullptr, "ok");
-    out += web_line("members", cluster != nullptr, cluster == nullptr ? "" : members_json(*cluster));
     const bool leads = m.data && sim.leader(m.data->cluster) == m.name;
-    out += web_line("etcd_server_is_leader", true,
-                    leads ? "etcd_server_is_leader 1" : "etcd_server_is_leader 0");
+    out += supervisor_answers(world, m) + web_answer("metrics", true, leads ? "etcd_server_is_leader 1" : "");
   }
   return {0, out, ""};
 }
@@ -128,15 +122,13 @@ inline Ran watch(ClusterWorld& world, SimMachine& m, const Arguments& arguments)
   for (std::size_t i = from; i < m.journal.size(); ++i) lines += m.journal[i] + "\n";
   out += "cursor " + std::to_string(m.journal.size()) + "\njournal " + base64_encode(lines) + "\n";
   if (m.state != State::active || arguments.at(6).empty()) return {0, out, ""};
-  const auto* cluster = world.sim.serving(m);
-  out += web_line("readyz", cluster != nullptr, "ok");
-  out += web_line("members", cluster != nullptr, cluster == nullptr ? "" : members_json(*cluster));
-  if (cluster == nullptr) return {0, out, ""};
-  const auto found = cluster->nodes.find(arguments.at(6));
-  out += found == cluster->nodes.end()
-             ? "nonode\n"
-             : "node " + base64_encode(to_text(node_json(world, found->first, found->second))) + "\n";
-  return {0, out, ""};
+  if (const auto* cluster = world.sim.serving(m)) {
+    const auto found = cluster->nodes.find(arguments.at(6));
+    out += found == cluster->nodes.end()
+               ? "nonode\n"
+               : "node " + base64_encode(to_text(node_json(world, found->first, found->second))) + "\n";
+  }
+  return {0, out + supervisor_answers(world, m), ""};
 }
 
 inline Ran evidence(ClusterWorld& /*world*/, SimMachine& m, const Arguments& /*arguments*/) {
@@ -161,8 +153,8 @@ inline Ran neighbours(ClusterWorld& world, SimMachine& /*m*/, const Arguments& a
   for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
     const auto* peer = world.sim.at(arguments[i]);
     const bool answers = peer != nullptr && peer->running && world.sim.serving(*peer) != nullptr;
-    out += web_line(arguments[i], answers,
-                    answers ? peer->files.at(world.sim.under("server/tls/server-ca.crt")) : "");
+    out += web_answer(arguments[i], answers,
+                      answers ? peer->files.at(world.sim.under("server/tls/server-ca.crt")) : "");
   }
   return {0, out, ""};
 }
@@ -172,7 +164,7 @@ inline Ran erase(ClusterWorld& world, SimMachine& m, const Arguments& arguments)
   if (cluster == nullptr) return refused();
   cluster->passwords.erase(arguments.at(4));
   world.sim.delete_node(*cluster, arguments.at(4));
-  return {0, web_line("members", true, members_json(*cluster)), ""};
+  return {0, web_answer("members", true, members_json(*cluster)), ""};
 }
 
 inline Ran evict(ClusterWorld& world, SimMachine& m, const Arguments& arguments) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "cluster/fetch.h"
@@ -58,7 +59,7 @@ struct Lab {
     throw Error(Errc::not_found, "there is no box '{}'", name);
   }
   Site site() {
-    return {lab, fleet, clock, random, [](const std::string&) {}, {}, 1.0, 4};
+    return {lab, fleet, clock, random, [](const std::string&) {}, {}, 3.0, 4};
   }
   const ReleaseSet& release() {
     if (!release_)
@@ -116,6 +117,9 @@ class Forming : public testing::Test {
     if (lab_ == nullptr) GTEST_SKIP() << test::boxes_impossible();
   }
   static Lab& lab() { return *lab_; }
+  static bool long_ones() {
+    return std::getenv("HLID_LONG_TESTS") != nullptr;
+  }  // NOLINT(concurrency-mt-unsafe)
   static void expect_all_ready() {
     const auto observed = observe(lab().site());
     EXPECT_EQ(observed.voters(), 3);
@@ -151,6 +155,7 @@ TEST_F(Forming, TheFirstServerMadeAnewJoinsTheOthers) {
 }
 
 TEST_F(Forming, AnAgentMadeAnewIsKilledAtEachCallAndJoins) {
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
   lab().rebuild("w1");
   lab().box("w1").power_on();
   install(*lab().fleet.guest("w1"), lab().release(), {.patience = 3.0});
@@ -170,6 +175,7 @@ TEST_F(Forming, AnAgentMadeAnewIsKilledAtEachCallAndJoins) {
 }
 
 TEST_F(Forming, AServerMadeAnewIsKilledWhileItJoinsAndItsGhostIsRemoved) {
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
   for (const auto* server : {"m1", "m2"})
     lab().shell(server, "mkdir -p /etc/rke2-fake; echo ghost_member_on_delete=1 >/etc/rke2-fake/faults");
   lab().rebuild("m3");
@@ -190,6 +196,7 @@ TEST_F(Forming, AServerMadeAnewIsKilledWhileItJoinsAndItsGhostIsRemoved) {
 }
 
 TEST_F(Forming, AfterAPowerCutOfAllItComesBack) {
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
   for (const auto& box : lab().boxes) box->cut_power();
   lab().power_on({"m1", "m2", "m3", "w1"});
   for (const auto& box : lab().boxes) lab().bring(box->name());
@@ -213,6 +220,7 @@ TEST_F(Forming, NoSecondClusterIsFoundedWhileTheOthersAreAway) {
 }
 
 TEST_F(Forming, AWrongTokenIsToldAtOnce) {
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
   lab().rebuild("w1");
   lab().box("w1").power_on();
   install(*lab().fleet.guest("w1"), lab().release(), {.patience = 3.0});

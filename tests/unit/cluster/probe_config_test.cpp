@@ -13,9 +13,13 @@ namespace {
 model::ObservedClusterMachine seen(const model::Homelab& lab, const std::string& state,
                                    const std::string& on_disk, const std::string& applied) {
   std::string report = "boot 1\nunit rke2-server enabled " + state + " 812\n";
-  if (!on_disk.empty()) report += "drop-in " + base64_encode(on_disk) + "\n";
-  if (!applied.empty()) report += "applied " + base64_encode(applied) + "\n";
-  auto facts = parse_probe(report, lab.machines[0], traits_of("rke2"));
+  const auto show = [&](const std::string& path, const std::string& text) {
+    if (!text.empty())
+      report += "@ " + path + "\n " + replace_all(std::string(trim(text)), "\n", "\n ") + "\n";
+  };
+  show(config_path("rke2"), on_disk);
+  show(applied_path("rke2"), applied);
+  auto facts = parse_probe(report, lab, lab.machines[0]);
   compare_config(lab, lab.machines[0], facts);
   return facts.seen;
 }
