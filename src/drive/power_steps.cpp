@@ -29,7 +29,12 @@ void power_on(const StepScope& scope, const pve::VmStatus& status) {
   if (is_paused(status)) return pve::resume_vm(scope.session, scope.vm());
   if (status.running()) return;
   scope.context.phase("starting");
-  pve::start_vm(scope.session, scope.vm());
+  try {
+    pve::start_vm(scope.session, scope.vm());
+  } catch (const Error& error) {
+    // After a power cut its node starts it too (onboot), and may have been the first.
+    if (error.code() == Errc::interrupted || !pve::vm_status(scope.session, scope.vm()).running()) throw;
+  }
 }
 
 /// By agent or ACPI; a guest that does not react in time is switched off. A paused one cannot react at all.
