@@ -118,7 +118,7 @@ class Forming : public testing::Test {
   }
   static Lab& lab() { return *lab_; }
   static bool long_ones() {
-    return std::getenv("HLID_LONG_TESTS") != nullptr;
+    return std::getenv("HLID_LONG") != nullptr;
   }  // NOLINT(concurrency-mt-unsafe)
   static void expect_all_ready() {
     const auto observed = observe(lab().site());
@@ -155,7 +155,7 @@ TEST_F(Forming, TheFirstServerMadeAnewJoinsTheOthers) {
 }
 
 TEST_F(Forming, AnAgentMadeAnewIsKilledAtEachCallAndJoins) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   lab().rebuild("w1");
   lab().box("w1").power_on();
   install(*lab().fleet.guest("w1"), lab().release(), {.patience = 3.0});
@@ -175,7 +175,7 @@ TEST_F(Forming, AnAgentMadeAnewIsKilledAtEachCallAndJoins) {
 }
 
 TEST_F(Forming, AServerMadeAnewIsKilledWhileItJoinsAndItsGhostIsRemoved) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   for (const auto* server : {"m1", "m2"})
     lab().shell(server, "mkdir -p /etc/rke2-fake; echo ghost_member_on_delete=1 >/etc/rke2-fake/faults");
   lab().rebuild("m3");
@@ -196,7 +196,7 @@ TEST_F(Forming, AServerMadeAnewIsKilledWhileItJoinsAndItsGhostIsRemoved) {
 }
 
 TEST_F(Forming, AfterAPowerCutOfAllItComesBack) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   for (const auto& box : lab().boxes) box->cut_power();
   lab().power_on({"m1", "m2", "m3", "w1"});
   for (const auto& box : lab().boxes) lab().bring(box->name());
@@ -220,7 +220,7 @@ TEST_F(Forming, NoSecondClusterIsFoundedWhileTheOthersAreAway) {
 }
 
 TEST_F(Forming, AWrongTokenIsToldAtOnce) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG_TESTS is not set";
+  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   lab().rebuild("w1");
   lab().box("w1").power_on();
   install(*lab().fleet.guest("w1"), lab().release(), {.patience = 3.0});
