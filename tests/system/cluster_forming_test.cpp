@@ -117,9 +117,7 @@ class Forming : public testing::Test {
     if (lab_ == nullptr) GTEST_SKIP() << test::boxes_impossible();
   }
   static Lab& lab() { return *lab_; }
-  static bool long_ones() {
-    return std::getenv("HLID_LONG") != nullptr;
-  }  // NOLINT(concurrency-mt-unsafe)
+  static bool long_ones() { return std::getenv("HLID_LONG") != nullptr; }  // NOLINT(concurrency-mt-unsafe)
   static void expect_all_ready() {
     const auto observed = observe(lab().site());
     EXPECT_EQ(observed.voters(), 3);
