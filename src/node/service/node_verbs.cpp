@@ -122,7 +122,9 @@ Answer container(Parts& parts, Call& call) {
 
 /// Of the node's own settings there is one that the real Proxmox does not know.
 Answer config(Parts& parts, Call&) {
-  return json::object{{"instant", parts.machines.instant_setting()}};
+  // As Proxmox VE: what is as usual ("marked") is not listed.
+  const auto setting = parts.machines.instant_setting();
+  return setting == "marked" ? json::object() : json::object{{"instant", setting}};
 }
 
 Answer set_config(Parts& parts, Call& call) {
