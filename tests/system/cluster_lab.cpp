@@ -112,8 +112,8 @@ void ClusterLab::learn_access() {
 Look ClusterLab::look_at(const std::string& server) const {
   const auto number = static_cast<std::size_t>(std::stoi(server.substr(server.rfind('-') + 1)));
   const auto& ports = ports_.at(number - 1);
-  WebClient supervisor({}, std::chrono::seconds(4));
-  WebClient datastore(etcd_, std::chrono::seconds(2));
+  WebClient supervisor({}, std::chrono::seconds(12));
+  WebClient datastore(etcd_, std::chrono::seconds(12));
   Look look;
   if (const auto answer = supervisor.send(url_of(ports.supervisor) + "/db/info", {}, user_);
       answer && answer->status == 200)
@@ -126,8 +126,10 @@ Look ClusterLab::look_at(const std::string& server) const {
 std::unique_ptr<QuorumWatch> ClusterLab::watch(const std::vector<std::string>& others) {
   auto servers = server_names();
   servers.insert(servers.end(), others.begin(), others.end());
-  return std::make_unique<QuorumWatch>(servers,
-                                       [this](const std::string& server) { return look_at(server); });
+  // An emulated server on a busy host takes seconds to answer: silence alone is no lost voter so soon.
+  constexpr WatchPace kPace{std::chrono::seconds(1), std::chrono::seconds(25)};
+  return std::make_unique<QuorumWatch>(
+      servers, [this](const std::string& server) { return look_at(server); }, kPace);
 }
 
 std::unique_ptr<EtcdWriter> ClusterLab::writer() {

@@ -173,6 +173,11 @@ TEST_F(VmTest, AClonesWholeLife) {
   EXPECT_EQ(world().value(kOne, "virtio1"), "(none)");
   EXPECT_NE(world().value(kOne, "unused0"), "(none)");
   machines().set_config(kRoot, kOne, {{"delete", "unused0,unused1"}});
+  // Again: the SCSI controller has stayed.
+  EXPECT_EQ(api_error_of([] { machines().set_config(kRoot, kOne, {{"scsi2", "local:0.02"}}); }), "");
+  EXPECT_EQ(run_until(kOne, devices, "2\n1"), "2\n1");
+  EXPECT_EQ(api_error_of([] { machines().set_config(kRoot, kOne, {{"delete", "scsi2"}}); }), "");
+  machines().set_config(kRoot, kOne, {{"delete", "unused0"}});
 
   // Discs are changed under it: bulk data, and the cloud-init drive made anew.
   image::write_iso(world().folder.path() / "disc.iso", "data", {{"note.txt", std::string("on a disc\n")}});

@@ -51,6 +51,21 @@ bool is_pluggable_drive(const VmConfig& config, const qemu::Drive& drive) {
          !contains(config.get("machine"), "q35");
 }
 
+bool has_device(qemu::QmpClient& qmp, std::string_view id) {
+  const json::value devices = qmp.execute("qom-list", {{"path", "/machine/peripheral"}});
+  const auto& list = devices.as_array();
+  return std::any_of(list.begin(), list.end(),
+                     [id](const json::value& one) { return get_string(one.as_object(), "name") == id; });
+}
+
+/// The controller of a SCSI drive, and its I/O thread, stay when its last drive goes, for the next one.
+bool is_controller_in_place(qemu::QmpClient& qmp, const qemu::QmpCommand& command) {
+  constexpr std::string_view kThread = "iothread-";
+  auto id = get_string(command.arguments, "id").value_or("");
+  if (id.starts_with(kThread)) id.erase(0, kThread.size());
+  return (id.starts_with("scsihw") || id.starts_with("virtioscsi")) && has_device(qmp, id);
+}
+
 /// Adds the device of `key`; what was added before a step failed is taken back.
 bool plug(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std::string& key) {
   Section after = config.main;
@@ -60,7 +75,8 @@ bool plug(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std:
   if (!commands) return false;
   const auto qmp = vm->qmp();
   try {
-    for (const auto& command : *commands) qmp->execute(command.name, command.arguments);
+    for (const auto& command : *commands)
+      if (!is_controller_in_place(*qmp, command)) qmp->execute(command.name, command.arguments);
   } catch (const Error&) {
     for (const auto& undo : qemu::cleanup_commands(key)) quietly(*qmp, undo);
     throw;
@@ -72,13 +88,7 @@ bool plug(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std:
 void unplug(Core& core, const RunningVmPtr& vm, const std::string& key) {
   const auto qmp = vm->qmp();
   qmp->execute("device_del", {{"id", key}});
-  const auto is_there = [&qmp, &key] {
-    const json::value devices = qmp->execute("qom-list", {{"path", "/machine/peripheral"}});
-    const auto& list = devices.as_array();
-    return std::any_of(list.begin(), list.end(),
-                       [&key](const json::value& one) { return get_string(one.as_object(), "name") == key; });
-  };
-  for (int i = 0; is_there(); ++i) {
+  for (int i = 0; has_device(*qmp, key); ++i) {
     if (i == 50) throw Error(Errc::timeout, "error on hot-unplugging device '{}'", key);
     core.parts.clock.sleep(std::chrono::milliseconds(100));
   }
