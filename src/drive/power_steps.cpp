@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "drive/ownership.h"
 #include "drive/step_scope.h"
 
@@ -30,7 +31,10 @@ void power_on(const StepScope& scope, const pve::VmStatus& status) {
   if (status.running()) return;
   scope.context.phase("starting");
   try {
-    pve::start_vm(scope.session, scope.vm());
+    // The first start of an instant machine may take a boot; its task says so.
+    pve::start_vm(scope.session, scope.vm(), [&](const std::string& line) {
+      if (contains(line, "warm copy") || contains(line, "cannot be resumed")) scope.context.phase(line);
+    });
   } catch (const Error& error) {
     // After a power cut its node starts it too (onboot), and may have been the first.
     if (error.code() == Errc::interrupted || !pve::vm_status(scope.session, scope.vm()).running()) throw;
