@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "cluster_lab.h"
+#include "sys/clock.h"
 
 namespace hlid::test {
 namespace {
@@ -64,6 +65,10 @@ TEST_F(Cluster, C_TheKubeconfigLeadsToTheCluster) {
 
 TEST_F(Cluster, D_APatchIsRolledOutWithoutLosingAWriteOrTheQuorum) {
   auto watch = lab_->watch();
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (watch->now().up.size() < 3 && std::chrono::steady_clock::now() < until)
+    sys::SystemClock().sleep(std::chrono::seconds(1));
+  watch->forget();  // until it had seen each server for the first time
   auto writer = lab_->writer();
   auto shape = lab_->shape();
   shape.version = "v1.34.2+rke2r1";
