@@ -178,6 +178,17 @@ TEST_F(VmTest, AClonesWholeLife) {
   EXPECT_EQ(run_until(kOne, devices, "2\n1"), "2\n1");
   EXPECT_EQ(api_error_of([] { machines().set_config(kRoot, kOne, {{"delete", "scsi2"}}); }), "");
   machines().set_config(kRoot, kOne, {{"delete", "unused0"}});
+  // A disc is lent to it again and again, as the cluster's releases are.
+  image::write_iso(world().folder.path() / "lent.iso", "lent", {{"note.txt", std::string("lent\n")}});
+  world().storages->find("local")->store_file("iso", "lent.iso", world().folder.path() / "lent.iso");
+  for (int times = 0; times < 3; ++times) {
+    EXPECT_EQ(api_error_of([] {
+                machines().set_config(kRoot, kOne, {{"scsi2", "local:iso/lent.iso,media=cdrom"}});
+              }),
+              "");
+    EXPECT_EQ(api_error_of([] { machines().set_config(kRoot, kOne, {{"delete", "scsi2"}}); }), "");
+    EXPECT_EQ(world().value(kOne, "scsi2"), "(none)");
+  }
 
   // Discs are changed under it: bulk data, and the cloud-init drive made anew.
   image::write_iso(world().folder.path() / "disc.iso", "data", {{"note.txt", std::string("on a disc\n")}});

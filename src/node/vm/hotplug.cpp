@@ -29,6 +29,25 @@ void quietly(qemu::QmpClient& qmp, const qemu::QmpCommand& command) {
   }
 }
 
+/// Takes back what an unplugged device leaves. QEMU lets go of a drive a moment after its device is gone, the
+/// later the busier the host: until then its block node is "in use".
+void remove_rest(const Core& core, qemu::QmpClient& qmp, const std::string& key) {
+  for (const auto& command : qemu::cleanup_commands(key)) {
+    for (int tries = 0; tries < 50; ++tries) {
+      try {
+        qmp.execute(command.name, command.arguments);
+        break;
+      } catch (const qemu::QmpError& error) {
+        if (!contains(error.description(), "in use") || command.name != "blockdev-del") {
+          log::debug("{}", error.what());  // it was not there, or goes with the machine
+          break;
+        }
+      }
+      core.parts.clock.sleep(std::chrono::milliseconds(100));
+    }
+  }
+}
+
 /// Another disc in a CD drive, or none.
 void change_medium(const Core& core, const RunningVmPtr& vm, const std::string& key,
                    const qemu::Drive& drive) {
@@ -74,6 +93,8 @@ bool plug(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std:
       qemu::plug_commands(vm->vmid, config.main, after, core.parts.facts, places_of(core, after));
   if (!commands) return false;
   const auto qmp = vm->qmp();
+  // What a daemon left that was killed while it unplugged the last one of that name.
+  for (const auto& left : qemu::cleanup_commands(key)) quietly(*qmp, left);
   try {
     for (const auto& command : *commands)
       if (!is_controller_in_place(*qmp, command)) qmp->execute(command.name, command.arguments);
@@ -92,7 +113,7 @@ void unplug(Core& core, const RunningVmPtr& vm, const std::string& key) {
     if (i == 50) throw Error(Errc::timeout, "error on hot-unplugging device '{}'", key);
     core.parts.clock.sleep(std::chrono::milliseconds(100));
   }
-  for (const auto& rest : qemu::cleanup_commands(key)) quietly(*qmp, rest);
+  remove_rest(core, *qmp, key);
 }
 
 bool plug_drive(Core& core, const RunningVmPtr& vm, const VmConfig& config, const std::string& key) {
