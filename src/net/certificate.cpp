@@ -71,7 +71,7 @@ void set_name(X509_NAME* name, const std::string& common_name) {
 void extend(X509* certificate, X509* issuer, int kind, const std::string& value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  const std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_free>> extension(
+  const std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>> extension(
       X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()));
   check(extension && X509_add_ext(certificate, extension.get(), -1) == 1, "certificate extension");
 }
@@ -98,7 +98,7 @@ KeyPair print(X509* certificate, EVP_PKEY* key) {
 std::string alternative_names(const std::vector<std::string>& names) {
   std::vector<std::string> parts;
   for (const auto& name : names) {
-    const std::unique_ptr<ASN1_OCTET_STRING, OpensslFree<ASN1_OCTET_STRING_free>> address(
+    const std::unique_ptr<ASN1_OCTET_STRING, Freer<ASN1_OCTET_STRING_free>> address(
         a2i_IPADDRESS(name.c_str()));
     parts.push_back((address ? "IP:" : "DNS:") + name);
   }

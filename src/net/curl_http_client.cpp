@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "net/freer.h"
 #include "net/http_client.h"
 
 namespace hlid::net {
@@ -17,13 +18,6 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 256U << 20;
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Multi = std::unique_ptr<CURLM, Freer<curl_multi_cleanup>>;
 using Easy = std::unique_ptr<CURL, Freer<curl_easy_cleanup>>;
 using List = std::unique_ptr<curl_slist, Freer<curl_slist_free_all>>;

@@ -6,17 +6,12 @@
 
 #include <memory>
 
+#include "net/freer.h"
+
 namespace hlid::net {
 
-template <auto Free>
-struct OpensslFree {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, OpensslFree<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, OpensslFree<X509_free>>;
-using Bio = std::unique_ptr<BIO, OpensslFree<BIO_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
+using Bio = std::unique_ptr<BIO, Freer<BIO_free>>;
 
 }  // namespace hlid::net

@@ -26,6 +26,10 @@ struct ClusterSteps {
   std::size_t mends = 0;  ///< so many of server_upgrades, the first ones, bring an ill server back
 };
 
+/// What forbids the cluster's part of the plan, and what of it is better known. Dead nodes of no machine are
+/// forgotten here, with consent.
+void check_cluster(Draft& draft);
+
 /// Adds the edges: so that a quorum of servers works at every moment, nothing is founded before every server
 /// was seen, and everything else goes side by side. Then sorts the plan, and sets aside what must wait for a
 /// release that cannot be had.
