@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sys/clock.h"
 #include "sys/files.h"
 
 namespace hlid::test {
@@ -12,6 +13,9 @@ TEST(Lab, FindsAProcessByItsHomeAndEndsIt) {
   Lab lab("self");
   EXPECT_EQ(lab.leftovers(), std::vector<std::string>{});
   const sys::ProcessId left = sys::spawn_detached({"sleep", "300"}, {}, {{"HLID_HOME", lab.home().string()}});
+  // A moment passes until it is that program and has that environment.
+  for (int tries = 0; tries < 500 && lab.processes_named("sleep").empty(); ++tries)
+    sys::SystemClock().sleep(std::chrono::milliseconds(10));
   ASSERT_EQ(lab.leftovers().size(), 1U);
   EXPECT_NE(lab.leftovers().front().find("sleep 300"), std::string::npos);
   EXPECT_EQ(lab.processes_named("sleep").size(), 1U);
