@@ -73,10 +73,12 @@ ImageFile keyboard(const BuildRequest& request) {
 ImageFile boot_menu(const Release& release, const DiskIds& ids) {
   // panic=10: a kernel that fell over early (emulated processors now and then trip over code that is being
   // patched) starts again by itself rather than waiting for somebody to look.
-  // The kernel packages keep the links up to date, so the menu never has to be made again.
+  // tsc=reliable: an emulated processor does not claim that its time stamps agree, so the kernel would read
+  // the HPET instead, each time through the emulator; where there is kvm-clock, that is preferred all the
+  // same. The kernel packages keep the links up to date, so the menu never has to be made again.
   const auto entry = [&](const char* title, const char* suffix) {
     return fmt::format(R"(menuentry '{0}' {{
-  linux {1}/vmlinuz{2} root=PARTUUID={3} ro console=tty0 console=ttyS0,115200 8250.nr_uarts=4 panic=10
+  linux {1}/vmlinuz{2} root=PARTUUID={3} ro console=tty0 console=ttyS0,115200 8250.nr_uarts=4 panic=10 tsc=reliable
   if [ -e {1}/initrd.img{2} ]; then initrd {1}/initrd.img{2}; fi
 }}
 )",
