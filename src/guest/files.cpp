@@ -12,6 +12,7 @@ namespace hlid::guest {
 namespace {
 
 /// Files and folders (their files, one level) in which cloud-init and netplan write what it is told.
+constexpr off_t kMostInFile = 256 * 1024;  // cloud-init's are small; ssh's moduli are not, and cost a second
 constexpr const char* kPlaces[] = {
     "/etc/hosts",          "/etc/netplan",           "/etc/ssh",          "/etc/systemd/network",
     "/root/.ssh",          "/run/systemd/network",   "/run/udev/rules.d", "/run/cloud-init",
@@ -54,9 +55,10 @@ class Writer {
     struct stat info {};
     if (::stat((root_ + place).c_str(), &info) != 0) return;
     if (!S_ISDIR(info.st_mode)) return personalise_file(place, info);
-    for (const auto& name : names_in(place)) {
+    for (const auto& name : names_in(root_ + place)) {
       const std::string path = place + "/" + name;
-      if (::lstat((root_ + path).c_str(), &info) == 0 && S_ISREG(info.st_mode)) personalise_file(path, info);
+      if (::lstat((root_ + path).c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= kMostInFile)
+        personalise_file(path, info);
     }
   }
 
@@ -107,15 +109,6 @@ class Writer {
     if (after != before) put(path, after, Owner{info.st_uid, info.st_gid, info.st_mode});
   }
 
-  std::vector<std::string> names_in(const std::string& folder) const {
-    std::vector<std::string> names;
-    DIR* open = ::opendir((root_ + folder).c_str());
-    if (open == nullptr) return names;
-    while (const dirent* entry = ::readdir(open)) names.emplace_back(entry->d_name);
-    ::closedir(open);
-    return names;
-  }
-
   std::string root_;
   const Identity& identity_;
   std::vector<Substitution> all_;
@@ -153,6 +146,15 @@ void write_user(Writer& writer, const Identity& identity, std::vector<std::strin
 }
 
 }  // namespace
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  DIR* open = ::opendir(folder.c_str());
+  if (open == nullptr) return names;
+  while (const dirent* entry = ::readdir(open)) names.emplace_back(entry->d_name);
+  ::closedir(open);
+  return names;
+}
 
 std::string read_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -15,5 +15,7 @@ std::vector<std::string> write_identity(const std::string& root, const Identity&
 
 /// Whole file or "" when it cannot be read.
 std::string read_file(const std::string& path);
+/// What is in a folder, "." and ".." too; empty when it cannot be read.
+std::vector<std::string> names_in(const std::string& folder);
 
 }  // namespace hlid::guest

@@ -4,6 +4,7 @@
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <linux/random.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -27,6 +28,7 @@
 namespace hlid::guest {
 namespace {
 
+constexpr const char* kUuidFile = "/run/hlid-product-uuid";
 // fs/ext4/ext4.h; the kernel does not export it in a header of the C library.
 constexpr unsigned long kExt4ResizeFs = _IOW('f', 16, std::uint64_t);
 
@@ -47,6 +49,23 @@ class Descriptor {
 
  private:
   int fd_;
+};
+
+/// Mounts of its lifetime are nobody else's: the service manager would look through the whole table for each.
+class OwnMounts {
+ public:
+  OwnMounts() : before_("/proc/self/ns/mnt", O_RDONLY) {
+    if (before_.get() >= 0 && ::unshare(CLONE_NEWNS) == 0)
+      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  }
+  ~OwnMounts() {
+    if (before_.get() >= 0) ::setns(before_.get(), CLONE_NEWNS);
+  }
+  OwnMounts(const OwnMounts&) = delete;
+  OwnMounts& operator=(const OwnMounts&) = delete;
+
+ private:
+  Descriptor before_;
 };
 
 struct RootDevice {
@@ -126,17 +145,22 @@ std::string renew_fastopen_key() {
   return ::write(out.get(), key.data(), key.size()) > 0 ? "" : failed("cannot set tcp_fastopen_key");
 }
 
-std::string show_uuid(const std::string& uuid) {
-  const std::string file = "/run/hlid-product-uuid";
-  const char* const seen = "/sys/devices/virtual/dmi/id/product_uuid";
-  const Descriptor out(file, O_WRONLY | O_CREAT | O_TRUNC, 0400);
+std::string note_uuid(const std::string& uuid) {
+  const Descriptor out(kUuidFile, O_WRONLY | O_CREAT | O_TRUNC, 0400);
   const std::string line = uuid + "\n";
   if (out.get() < 0 || ::write(out.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-    return failed("cannot write " + file);
-  return ::mount(file.c_str(), seen, nullptr, MS_BIND, nullptr) == 0 ? "" : failed("cannot show the UUID");
+    return failed(std::string("cannot write ") + kUuidFile);
+  return {};
+}
+
+std::string show_uuid() {
+  constexpr const char* kSeen = "/sys/devices/virtual/dmi/id/product_uuid";
+  if (::access(kUuidFile, F_OK) != 0) return {};
+  return ::mount(kUuidFile, kSeen, nullptr, MS_BIND, nullptr) == 0 ? "" : failed("cannot show the UUID");
 }
 
 std::string read_from_drive(const std::string& device, const std::string& name, std::string& failure) {
+  const OwnMounts own;
   const std::string folder = "/run/hlid-seed";
   ::mkdir(folder.c_str(), 0700);
   if (::mount(device.c_str(), folder.c_str(), "iso9660", MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC,

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 /// What of a running system files cannot change. Each returns "" or what could not be done and why.
 namespace hlid::guest {
@@ -15,8 +16,10 @@ std::string set_hostname(const std::string& name);
 /// tcp_fastopen_key).
 std::string renew_fastopen_key();
 /// Until the next boot the kernel's copy of the SMBIOS tables is the template's; programs that ask for the
-/// machine's UUID (kubelet: systemUUID of the Node) see the right one in its place.
-std::string show_uuid(const std::string& uuid);
+/// machine's UUID (kubelet: systemUUID of the Node) see the right one in its place, once it was noted and is
+/// shown.
+std::string note_uuid(const std::string& uuid);
+std::string show_uuid();
 /// Reads `name` from the ISO file system of the drive at `device`, which is mounted for that moment only.
 std::string read_from_drive(const std::string& device, const std::string& name, std::string& failure);
 /// Grows the partition and the ext4 file system of "/" to the size that its disk has now.

@@ -1,8 +1,13 @@
 // hlid-guest: run by the node through the guest agent, inside a machine that has just been resumed from its
-// template's memory and has no network device yet. Standard input: "<seconds> <nanoseconds>\n" and then raw
-// entropy (at least 32 bytes). Everything else is on the machine's own cloud-init drive.
+// template's memory. In that memory it waits already (`await`): to begin a program costs a third of a second
+// on an emulated processor.
 //
-//   hlid-guest become /dev/sr0   take the identity on that drive
+//   hlid-guest await /dev/sr0    wait for a word in kWakeFifo, then take the identity on that drive and join
+//   the
+//                                network. The word: "<seconds> <nanoseconds>\n" and raw entropy (at least 32
+//                                bytes). Everything else is on the machine's own cloud-init drive.
+//   hlid-guest open              let people in: the SSH server with its own keys, and what a session needs
+//   hlid-guest serve             start all other services, and write everything to the disk
 //   hlid-guest grow              grow the root file system to its disk
 //   hlid-guest settle MIB        do what a boot does and nobody waits for, once the machine has that much
 //   memory hlid-guest version
@@ -12,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,19 +25,15 @@
 #include "guest/identity.h"
 #include "guest/machine.h"
 #include "guest/memory.h"
+#include "guest/network.h"
+#include "guest/services.h"
 #include "guest/systemd.h"
+#include "guest/warm_values.h"
+#include "guest/word.h"
 
 namespace {
 
 using namespace hlid::guest;
-
-std::string read_standard_input() {
-  std::string text;
-  char buffer[4096];
-  for (auto got = ::read(0, buffer, sizeof buffer); got > 0; got = ::read(0, buffer, sizeof buffer))
-    text.append(buffer, static_cast<std::size_t>(got));
-  return text;
-}
 
 int report(const std::vector<std::string>& failures) {
   for (const auto& failure : failures)
@@ -52,14 +54,15 @@ std::vector<std::string> part_from_the_template(const std::string& input) {
   return {reseed(input.substr(end + 1)), set_clock(seconds, nanoseconds)};
 }
 
+/// What a session by SSH needs: PAM asks logind for it, by D-Bus.
+const std::vector<std::string> kForSessions = {"ssh.service", "dbus.service", "systemd-logind.service"};
+
 /// These were stopped before the warm copy was: each reads its identity when it starts (the network daemon
-/// the files of the device that the node plugs in afterwards, journald the machine-id, the SSH server its
-/// host keys), or must not wake in all copies at once (the timers, which hlid-wake.timer starts). The network
-/// comes first: it is waited for.
-const std::vector<std::string> kServices = {"systemd-networkd.socket",  "systemd-networkd.service",
-                                            "systemd-journald.socket",  "systemd-journald-dev-log.socket",
-                                            "systemd-journald.service", "ssh.service",
-                                            "hlid-wake.timer"};
+/// the files of its device, journald the machine-id), or must not wake in all copies at once (the timers,
+/// which hlid-wake.timer starts).
+const std::vector<std::string> kServices = {"systemd-journald.socket",  "systemd-journald-dev-log.socket",
+                                            "systemd-journald.service", "systemd-networkd.socket",
+                                            "systemd-networkd.service", "hlid-wake.timer"};
 
 /// Tells where the time went: the node puts it into its log.
 class Watch {
@@ -76,20 +79,34 @@ class Watch {
 };
 
 int become(const std::string& device) {
-  auto failures = part_from_the_template(read_standard_input());
+  auto failures = part_from_the_template(wait_for_word(warm::kWakeFifo));
   if (report(failures) != 0) return 1;
   Watch watch;
   std::string failure;
   const auto text = read_from_drive(device, "hlid-identity", failure);
-  if (!failure.empty()) return report({failure});
-  const auto identity = parse_identity(text, failure);
+  const auto identity = failure.empty() ? parse_identity(text, failure) : std::nullopt;
   if (!identity) return report({failure});
   watch.lap("drive");
   failures = write_identity("", *identity, random_bytes(512));
   failures.push_back(set_hostname(identity->hostname));
   failures.push_back(renew_fastopen_key());
-  if (!identity->uuid.empty()) failures.push_back(show_uuid(identity->uuid));
+  if (!identity->uuid.empty()) failures.push_back(note_uuid(identity->uuid));
   watch.lap("files");
+  if (!identity->address.empty()) failures.push_back(join_network(*identity));
+  watch.lap("network");
+  return report(failures);
+}
+
+int open_doors() {
+  std::vector<std::string> failures = {renew_ssh_server()};
+  for (auto& one : thaw_services(kForSessions)) failures.push_back(std::move(one));
+  return report(failures);
+}
+
+int serve() {
+  Watch watch;
+  auto failures = thaw_services();
+  failures.push_back(show_uuid());
   for (auto& one : start_units(kServices)) failures.push_back(std::move(one));
   watch.lap("units");
   ::sync();  // a power cut from here on finds this machine, not the copy
@@ -113,10 +130,12 @@ int settle(const char* mib) {
 
 int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
-  if (verb == "become" && argc == 3) return become(argv[2]);
+  if (verb == "await" && argc == 3) return become(argv[2]);
+  if (verb == "open" && argc == 2) return open_doors();
+  if (verb == "serve" && argc == 2) return serve();
   if (verb == "grow" && argc == 2) return report({grow_root()});
   if (verb == "settle" && argc == 3) return settle(argv[2]);
-  if (verb == "version") return std::puts("2") < 0 ? 1 : 0;
-  std::fputs("usage: hlid-guest become DEVICE | grow | settle MIB | version\n", stderr);
+  if (verb == "version") return std::puts("4") < 0 ? 1 : 0;
+  std::fputs("usage: hlid-guest await DEVICE | open | serve | grow | settle MIB | version\n", stderr);
   return 2;
 }

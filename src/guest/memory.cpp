@@ -20,6 +20,7 @@ namespace hlid::guest {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
+constexpr const char* kUserFolders = "/run/user";
 /// What the kernel keeps for itself at a boot, beyond which a module of memory is missing.
 constexpr std::int64_t kReservedMib = 200;
 
@@ -64,9 +65,32 @@ std::string set_limit(const Limit& limit) {
   return failure;
 }
 
-/// The service manager hands its own to whatever it starts.
+/// Users whose service manager runs: each has a folder there (logind.conf(5), RuntimeDirectorySize).
+std::vector<std::string> users_with_manager() {
+  std::vector<std::string> users;
+  for (const auto& name : names_in(kUserFolders))
+    if (name.front() != '.') users.push_back(name);
+  return users;
+}
+
+std::vector<pid_t> processes_of(const std::string& cgroup) {
+  std::vector<pid_t> out;
+  const std::string text = read_file("/sys/fs/cgroup/" + cgroup + "/cgroup.procs");
+  for (std::size_t at = 0; at < text.size(); at = std::min(text.find('\n', at), text.size() - 1) + 1)
+    out.push_back(static_cast<pid_t>(std::strtol(text.c_str() + at, nullptr, 10)));
+  return out;
+}
+
+/// The service manager hands its own to whatever it starts; those that ran already hand on what they had from
+/// it.
 std::string set_process_limit(std::uint64_t threads) {
+  std::vector<pid_t> all = processes_of("system.slice/ssh.service");
+  for (const auto& user : users_with_manager())
+    for (const pid_t pid :
+         processes_of("user.slice/user-" + user + ".slice/user@" + user + ".service/init.scope"))
+      all.push_back(pid);
   const rlimit limit{threads / 2, threads / 2};
+  for (const pid_t pid : all) ::prlimit(pid, RLIMIT_NPROC, &limit, nullptr);  // it may have ended meanwhile
   return ::prlimit(1, RLIMIT_NPROC, &limit, nullptr) == 0 ? "" : failed("cannot set the limit of processes");
 }
 
@@ -112,6 +136,12 @@ std::vector<std::string> adapt_to_memory() {
       // systemd, src/shared/mount-setup.c and tmpfs options of its API file systems
       resize_tmpfs("/run", "size=20%"), resize_tmpfs("/run/lock", "nr_inodes=" + half),
       resize_tmpfs("/dev/shm", "nr_blocks=" + half + ",nr_inodes=" + half), set_process_limit(pages / 32)};
+  for (const auto& user : users_with_manager()) {
+    const auto tenth = pages / 10 * kPage;
+    failures.push_back(
+        resize_tmpfs((kUserFolders + ("/" + user)).c_str(),
+                     "size=" + std::to_string(tenth) + ",nr_inodes=" + std::to_string(tenth / kPage)));
+  }
   for (const auto& limit : limits_of(pages, buffer_pages(read_file("/proc/zoneinfo"))))
     failures.push_back(set_limit(limit));
   return failures;

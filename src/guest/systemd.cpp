@@ -1,170 +1,63 @@
 #include "guest/systemd.h"
 
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
-#include <map>
-#include <optional>
+#include <utility>
+
+#include "guest/dbus.h"
 
 namespace hlid::guest {
 namespace {
 
+using dbus::body_of;
+using dbus::next_text;
+using dbus::text_at;
+
 constexpr const char* kSocket = "/run/systemd/private";
-constexpr int kPatienceSeconds = 60;
-constexpr std::size_t kFixedHeader = 16;
-constexpr std::size_t kMostMessage = 1U << 20;
-enum : unsigned char { kMethodCall = 1, kMethodReturn = 2, kError = 3 };
-enum : unsigned char {
-  kPath = 1,
-  kInterface = 2,
-  kMember = 3,
-  kReplySerial = 5,
-  kDestination = 6,
-  kSignature = 8
-};
-
-void align(std::string& out, std::size_t to) {
-  while (out.size() % to != 0) out += '\0';
-}
-
-void put_number(std::string& out, std::uint32_t value) {
-  align(out, 4);
-  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(value >> shift & 0xFFU);
-}
-
-void put_text(std::string& out, const std::string& text) {
-  put_number(out, static_cast<std::uint32_t>(text.size()));
-  out += text + '\0';
-}
-
-/// One header field: its code and a variant of type `type` (o, s, g).
-void put_field(std::string& out, unsigned char code, char type, const std::string& value) {
-  align(out, 8);
-  out += static_cast<char>(code);
-  out += std::string{1, type, 0};
-  if (type == 'g') {
-    out += static_cast<char>(value.size());
-    out += value + '\0';
-  } else {
-    put_text(out, value);
-  }
-}
-
-std::uint32_t number_at(const std::string& bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  if (at + 4 > bytes.size()) return 0;
-  for (std::size_t i = 4; i-- > 0;) value = value << 8U | static_cast<unsigned char>(bytes[at + i]);
-  return value;
-}
-
-class Bus {
- public:
-  Bus() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
-  ~Bus() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Bus(const Bus&) = delete;
-  Bus& operator=(const Bus&) = delete;
-
-  bool open() {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, kSocket, sizeof address.sun_path - 1);
-    const timeval patience{kPatienceSeconds, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
-    // We are who the socket says we are (EXTERNAL): root, "0" in hexadecimal.
-    if (!send(std::string("\0AUTH EXTERNAL 30\r\n", 19))) return false;
-    const auto answer = read_line();
-    return answer.starts_with("OK ") && send("BEGIN\r\n");
-  }
-
-  bool send(const std::string& bytes) const {
-    for (std::size_t done = 0; done < bytes.size();) {
-      const auto sent = ::send(fd_, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      done += static_cast<std::size_t>(sent);
-    }
-    return true;
-  }
-
-  /// The next message, whole; "" at the end of the connection or when nothing comes.
-  std::string receive() {
-    if (!fill(kFixedHeader)) return {};
-    const std::size_t fields = (number_at(buffer_, 12) + std::size_t{7}) / 8 * 8;
-    const std::size_t size = kFixedHeader + fields + number_at(buffer_, 4);
-    if (size > kMostMessage || !fill(size)) return {};
-    std::string message = buffer_.substr(0, size);
-    buffer_.erase(0, size);
-    return message;
-  }
-
- private:
-  bool fill(std::size_t size) {
-    char bytes[4096];
-    while (buffer_.size() < size) {
-      const auto got = ::read(fd_, bytes, sizeof bytes);
-      if (got <= 0) return false;
-      buffer_.append(bytes, static_cast<std::size_t>(got));
-    }
-    return true;
-  }
-
-  std::string read_line() {
-    while (buffer_.find("\r\n") == std::string::npos)
-      if (buffer_.size() > 1024 || !fill(buffer_.size() + 1)) return {};
-    const auto end = buffer_.find("\r\n");
-    std::string line = buffer_.substr(0, end);
-    buffer_.erase(0, end + 2);
-    return line;
-  }
-
-  int fd_;
-  std::string buffer_;
-};
-
-/// The call that a reply is for. Of the header's fields only the reply's serial is a number (type u).
-std::uint32_t reply_serial(const std::string& message) {
-  const std::string mark{kReplySerial, 1, 'u', 0};
-  const auto at = message.find(mark, kFixedHeader);
-  return at == std::string::npos ? 0 : number_at(message, at + mark.size());
-}
-
-/// The text of an error reply: its body's first string.
-std::string error_text(const std::string& message) {
-  const std::size_t body = kFixedHeader + (number_at(message, 12) + std::size_t{7}) / 8 * 8;
-  const auto size = number_at(message, body);
-  return body + 4 + size <= message.size() ? message.substr(body + 4, size) : "refused";
-}
 
 }  // namespace
 
+void Jobs::take(const std::string& message) {
+  const auto call = calls_.find(dbus::reply_serial(message));
+  const auto type = dbus::type_of(message);
+  if (type == dbus::kSignal && message.find("JobRemoved") < body_of(message)) {
+    end_job(message);
+  } else if (call != calls_.end() && type == dbus::kMethodReturn) {
+    const auto job = text_at(message, body_of(message));
+    if (!ended_.contains(job)) running_[job] = call->second;
+    calls_.erase(call);
+  } else if (call != calls_.end() && type == dbus::kError) {
+    failures_.push_back("cannot start " + call->second + ": " + text_at(message, body_of(message)));
+    calls_.erase(call);
+  }
+}
+
+void Jobs::end_job(const std::string& message) {
+  const auto at = body_of(message) + 4;  // after its id
+  const auto job = text_at(message, at);
+  const auto unit = text_at(message, next_text(message, at));
+  const auto result = text_at(message, next_text(message, next_text(message, at)));
+  ended_.insert(job);  // the reply to the call may come after this
+  if (running_.erase(job) > 0 && result != "done") failures_.push_back(unit + " does not start: " + result);
+}
+
 std::string start_unit_message(std::uint32_t serial, const std::string& unit) {
   std::string body;
-  put_text(body, unit);
-  put_text(body, "replace");
-  std::string fields;
-  put_field(fields, kPath, 'o', "/org/freedesktop/systemd1");
-  put_field(fields, kMember, 's', "StartUnit");
-  put_field(fields, kInterface, 's', "org.freedesktop.systemd1.Manager");
-  put_field(fields, kDestination, 's', "org.freedesktop.systemd1");
-  put_field(fields, kSignature, 'g', "ss");
-  std::string message{'l', kMethodCall, 0, 1};
-  put_number(message, static_cast<std::uint32_t>(body.size()));
-  put_number(message, serial);
-  put_number(message, static_cast<std::uint32_t>(fields.size()));
-  message += fields;
-  align(message, 8);
-  return message + body;
+  dbus::put_text(body, unit);
+  dbus::put_text(body, "replace");
+  return dbus::call_message(serial,
+                            {.destination = "org.freedesktop.systemd1",
+                             .path = "/org/freedesktop/systemd1",
+                             .interface = "org.freedesktop.systemd1.Manager",
+                             .member = "StartUnit",
+                             .signature = "ss"},
+                            body);
 }
 
 std::vector<std::string> start_units(const std::vector<std::string>& units) {
-  Bus bus;
-  if (!bus.open()) return {"cannot reach the service manager: " + std::string(std::strerror(errno))};
+  dbus::Connection manager;
+  if (!manager.open(kSocket))
+    return {"cannot reach the service manager: " + std::string(std::strerror(errno))};
   std::map<std::uint32_t, std::string> waiting;
   std::string calls;
   for (const auto& unit : units) {
@@ -172,17 +65,14 @@ std::vector<std::string> start_units(const std::vector<std::string>& units) {
     calls += start_unit_message(serial, unit);
     waiting[serial] = unit;
   }
-  if (!bus.send(calls)) return {"cannot call the service manager"};
-  std::vector<std::string> failures;
-  while (!waiting.empty()) {
-    const auto message = bus.receive();
+  if (!manager.send(calls)) return {"cannot call the service manager"};
+  Jobs jobs(std::move(waiting));
+  while (!jobs.over()) {
+    const auto message = manager.receive();
     if (message.empty()) return {"the service manager does not answer"};
-    const auto call = waiting.find(reply_serial(message));
-    if ((message[1] != kMethodReturn && message[1] != kError) || call == waiting.end()) continue;
-    if (message[1] == kError) failures.push_back("cannot start " + call->second + ": " + error_text(message));
-    waiting.erase(call);
+    jobs.take(message);
   }
-  return failures;
+  return jobs.failures();
 }
 
 }  // namespace hlid::guest

@@ -20,4 +20,7 @@ inline constexpr std::string_view kNetmask = "255.255.255.224";
 inline constexpr std::string_view kGateway = "192.0.2.65";
 inline constexpr std::string_view kDns = "192.0.2.66";
 
+/// Where the copy waits for the word to become a machine.
+inline constexpr const char* kWakeFifo = "/run/hlid-guest.wake";
+
 }  // namespace hlid::guest::warm

@@ -29,7 +29,7 @@ class FakeMachines : public sys::ProcessRunner {
                             R"(mkfifo "$2.wait"; (exec >&- 2>&-; read -r _ <> "$2.wait") & echo $! > "$2")",
                             "sh", "-pidfile", file}});
     if (!started.ok()) return started;
-    auto qemu = std::make_unique<FakeQemu>(command, "2\n");
+    auto qemu = std::make_unique<FakeQemu>(command, "4\n");
     qemu->become_status = become_status;
     const std::lock_guard guard(mutex_);
     qemus_.push_back(std::move(qemu));

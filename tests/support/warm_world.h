@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,7 +40,9 @@ class FakeQemu {
     }
   }
 
-  std::atomic<int> become_status{0};  ///< how `hlid-guest become` ends
+  static constexpr int kWaitingPid = 7;  ///< of `hlid-guest await`, in every copy
+  std::atomic<int> become_status{0};     ///< how that ends
+  std::atomic<int> shell_status{0};
 
   std::vector<std::string> log() const {
     const std::lock_guard guard(mutex_);
@@ -93,29 +96,45 @@ class FakeQemu {
 
   void on_agent(FakePeer& peer, const json::object& request) {
     const auto name = get_string(request, "execute").value_or("");
-    if (name == "guest-exec") {
-      const auto program = get_string(request.at("arguments").as_object(), "path").value_or("");
-      note(program);
-      const auto* rest = request.at("arguments").as_object().if_contains("arg");
-      if (rest != nullptr) verb_ = std::string(rest->as_array().at(0).as_string());
-      if (program.ends_with("hlid-guest") && version_.empty())
-        return peer.refuse(request, "GenericError",
-                           "Failed to execute child process (No such file or directory)");
-      last_ = program;
-      return peer.reply(request, json::object{{"pid", 7}});
-    }
-    if (name == "guest-exec-status")
-      return peer.reply(
-          request, json::object{{"exited", true},
-                                {"exitcode", contains(last_, "cloud-init") ? 2
-                                             : verb_ == "become"           ? become_status.load()
-                                                                           : 0},
-                                {"out-data", base64_encode(contains(last_, "hlid-guest") ? version_ : "")}});
+    if (name == "guest-exec") return execute(peer, request);
+    if (name == "guest-exec-status") return tell_end(peer, request);
+    if (name == "guest-file-write") note(name);
+    if (name == "guest-file-open") return peer.reply(request, 1000);
     peer.reply(request, json::object());
   }
 
+  void execute(FakePeer& peer, const json::object& request) {
+    const auto& arguments = request.at("arguments").as_object();
+    const auto path = get_string(arguments, "path").value_or("");
+    const auto* rest = arguments.if_contains("arg");
+    const auto verb = rest == nullptr ? "" : " " + std::string(rest->as_array().at(0).as_string());
+    const auto program = path.substr(path.rfind('/') + 1) + verb;
+    note(program);
+    if (path.ends_with("hlid-guest") && version_.empty())
+      return peer.refuse(request, "GenericError",
+                         "Failed to execute child process (No such file or directory)");
+    const int pid = program == "hlid-guest await" ? kWaitingPid : next_pid_++;
+    begun_[pid] = program;
+    peer.reply(request, json::object{{"pid", pid}});
+  }
+
+  /// What waits was begun in the copy, not in the machine that was resumed from it.
+  void tell_end(FakePeer& peer, const json::object& request) {
+    const auto pid = static_cast<int>(*get_integer(request.at("arguments").as_object(), "pid"));
+    const auto& program = begun_[pid];
+    const int status = contains(program, "cloud-init") ? 2
+                       : pid == kWaitingPid            ? become_status.load()
+                       : contains(program, "sh -c")    ? shell_status.load()
+                                                       : 0;
+    peer.reply(request,
+               json::object{{"exited", true},
+                            {"exitcode", status},
+                            {"out-data", base64_encode(contains(program, "hlid-guest") ? version_ : "")}});
+  }
+
   std::string version_;
-  std::string last_, verb_;
+  std::map<int, std::string> begun_;  // by their number in the guest; only the agent's thread
+  int next_pid_ = 100;
   enum State { kInMigrate, kPaused, kRunning };
   static constexpr const char* kStates[] = {"inmigrate", "paused", "running"};
   std::atomic<State> state_{kRunning};

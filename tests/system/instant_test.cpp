@@ -107,6 +107,7 @@ const std::vector<std::string> kAllowed{
     "file /home/*/.cache/*",
     // the session that looks, and what it starts
     "unit session-*",
+    "unit-file session-*",
     "unit user-*",
     "unit user@*",
     "unit run-user-*",

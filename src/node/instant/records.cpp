@@ -13,7 +13,7 @@ namespace hlid::node::instant {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::array<std::string_view, 5> kStages = {"fresh", "resuming", "plugging", "growing", "settled"};
+constexpr std::array<std::string_view, 5> kStages = {"fresh", "resuming", "serving", "growing", "settled"};
 
 constexpr std::array<std::string_view, 3> kSettings = {"off", "marked", "all"};
 constexpr const char* kSettingFile = "setting";

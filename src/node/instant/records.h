@@ -4,8 +4,10 @@
 // fresh      its disk is an untouched overlay; the next start may resume it
 // resuming   its QEMU may run with the copy's memory but not yet as itself: nothing on its disk is worth
 //            anything; whoever finds this ends QEMU and makes the disk anew
-// plugging   it is itself and its disk counts, but not all of its devices may be there: end QEMU, start cold
-// growing    it is itself and has its devices, but not all of its memory yet
+// serving    it is itself and people may be in it, but not all its services run: as long as its QEMU does,
+// they are
+//            started; should that be gone, its disk is made anew, for not all of it may have been written
+// growing    it is itself with all its services and its disk counts, but it has not all its memory yet
 // settled    like any other machine, except that its disk may still read what it has not got itself
 #pragma once
 
@@ -27,7 +29,7 @@ std::string_view to_string(Setting setting);
 /// The description's line "hlid-instant: on" or "hlid-instant: off" decides, within the setting.
 bool is_wanted(Setting setting, std::string_view description);
 
-enum class Stage { fresh, resuming, plugging, growing, settled };
+enum class Stage { fresh, resuming, serving, growing, settled };
 std::string_view to_string(Stage stage);
 
 struct Record {

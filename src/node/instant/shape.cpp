@@ -19,7 +19,7 @@ namespace {
 namespace warm = guest::warm;
 
 /// A change of what a copy is or of how it is made must not meet copies of before.
-constexpr std::string_view kFormat = "hlid warm copy 2";
+constexpr std::string_view kFormat = "hlid warm copy 4";
 constexpr const char* kWarmUuid = "6e1d0f5a-7f4e-4b61-9c55-3d8a77e00000";
 constexpr const char* kSeedVolume = "warm:seed/vm-0-cloudinit.raw";
 constexpr Vmid kWarmVmid{0};
@@ -130,7 +130,7 @@ void adapt(std::vector<Option>& options, const std::string& memory, bool shared)
     if (option.name == "-machine")
       option.value = "memory-backend=ram," + replace_all(option.value, "memory-backend=ram,", "");
     if (option.name == "-device") option.value = replace_all(option.value, ",free-page-reporting=on", "");
-    if (option.name == "-netdev") option.value = "type=hubport,id=net0,hubid=0";
+    if (option.name == "-netdev" && shared) option.value = "type=hubport,id=net0,hubid=0";
   }
   const auto machine =
       std::find_if(options.begin(), options.end(), [](const Option& o) { return o.name == "-machine"; });
@@ -198,12 +198,6 @@ Section warm_values(const Section& values) {
   return out;
 }
 
-Section without_cards(const Section& values) {
-  Section out = values;
-  erase_cards(out);
-  return out;
-}
-
 std::vector<std::string> warm_command(const Section& values, const qemu::HostFacts& facts,
                                       const qemu::Places& places, const std::string& memory) {
   return command(kWarmVmid, values, facts, places, memory, true);
@@ -211,7 +205,7 @@ std::vector<std::string> warm_command(const Section& values, const qemu::HostFac
 
 std::vector<std::string> resumed_command(Vmid vmid, const Section& values, const qemu::HostFacts& facts,
                                          const qemu::Places& places, const std::string& memory) {
-  auto argv = command(vmid, without_cards(values), facts, places, memory, false);
+  auto argv = command(vmid, values, facts, places, memory, false);
   argv.insert(argv.end(), {"-incoming", "defer"});
   return argv;
 }

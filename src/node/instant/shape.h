@@ -3,8 +3,9 @@
 //
 // A migration stream fits only the very hardware it was taken from (QEMU docs/devel/migration.rst), so both
 // command lines are made from the same configuration by the same function and differ only in files,
-// identities and the sharing of the memory. The machine's card is the exception: the copy's is unplugged
-// before the memory is kept, the machine's own is plugged in when the machine has become itself.
+// identities and the sharing of the memory. The machine's cards are the exception: the copy's is unplugged
+// before the memory is kept, so the stream has no state for any. A resumed machine's own are in their slots
+// from the beginning, but its kernel looks for them only when the machine has become itself.
 #pragma once
 
 #include <cstdint>
@@ -42,12 +43,9 @@ std::vector<std::string> warm_command(const Section& values, const qemu::HostFac
                                       const qemu::Places& places, const std::string& memory);
 
 /// The command line that waits for a copy's state: of the machine itself, with the copy's memory mapped
-/// privately and without cards.
+/// privately.
 std::vector<std::string> resumed_command(Vmid vmid, const Section& values, const qemu::HostFacts& facts,
                                          const qemu::Places& places, const std::string& memory);
-
-/// The machine's hardware as it is right after the resumption (no cards): what plug_commands() compares with.
-Section without_cards(const Section& values);
 
 /// The file that a template's disk is, as far as a copy depends on it.
 struct BaseFile {
@@ -72,6 +70,7 @@ std::string warm_key(const Section& warm, const qemu::HostFacts& facts, const Ba
 
 /// What every template that can be resumed has (module guest).
 inline constexpr const char* kGuestProgram = "/usr/lib/hlid/hlid-guest";
+inline constexpr const char* kSeedDevice = "/dev/sr0";  ///< of the only CD drive
 
 /// The device that memory_commands() plug in.
 inline constexpr const char* kMemoryDevice = "dimm0";

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* kNew = ".new";
 constexpr const char* kRunPrefix = "warm-";
+constexpr std::size_t kMostMeta = 1U << 16;
 
 void sync_path(const fs::path& path) {
   const sys::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -28,7 +29,8 @@ void sync_path(const fs::path& path) {
 }
 
 bool is_whole(const WarmCopy& copy) {
-  return fs::exists(copy.disk()) && fs::exists(copy.memory()) && fs::exists(copy.state());
+  return fs::exists(copy.disk()) && fs::exists(copy.memory()) && fs::exists(copy.state()) &&
+         fs::exists(copy.meta());
 }
 
 void clear_away(const fs::path& path) {
@@ -37,8 +39,9 @@ void clear_away(const fs::path& path) {
   if (failure) log::warn("'{}' is left over: {}", path.string(), failure.message());
 }
 
-json::object meta_of(const Recipe& recipe, const qemu::HostFacts& facts) {
+json::object meta_of(const Recipe& recipe, const qemu::HostFacts& facts, std::int64_t waiting) {
   return {{"key", recipe.key},
+          {"waiting", waiting},
           {"base", recipe.base.path},
           {"base_format", recipe.base.format},
           {"base_identity", identity_of(recipe.base)},
@@ -50,6 +53,14 @@ json::object meta_of(const Recipe& recipe, const qemu::HostFacts& facts) {
 }
 
 }  // namespace
+
+std::int64_t WarmCopy::waiting() const {
+  const auto text = sys::read_file_if_exists(meta(), kMostMeta);
+  const json::value value = text ? parse_json(*text, "meta.json") : json::value(json::object());
+  const auto pid = value.is_object() ? get_integer(value.as_object(), "waiting") : std::nullopt;
+  if (!pid) throw Error(Errc::failed, "'{}' does not say what waits in the copy", meta().string());
+  return *pid;
+}
 
 WarmCopies::WarmCopies(Options options, const qemu::HostFacts& facts, sys::ProcessRunner& processes,
                        sys::Clock& clock)
@@ -126,8 +137,8 @@ WarmCopy WarmCopies::make(const Recipe& recipe, const Log& log, const std::stop_
   for (const auto& folder : {target.folder, places.copy.folder, places.run}) clear_away(folder);
   sys::make_folder(places.copy.folder, 0700);
   sys::make_folder(places.run, 0700);
-  run_warm(recipe, places, facts_, processes_, clock_, log, stop);
-  sys::write_durable(places.copy.folder / "meta.json", to_pretty_text(meta_of(recipe, facts_)));
+  const auto waiting = run_warm(recipe, places, facts_, processes_, clock_, log, stop);
+  sys::write_durable(places.copy.meta(), to_pretty_text(meta_of(recipe, facts_, waiting)));
   for (const auto& file : {places.copy.disk(), places.copy.memory()}) {
     sync_path(file);
     fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
@@ -142,7 +153,7 @@ WarmCopy WarmCopies::make(const Recipe& recipe, const Log& log, const std::stop_
 }
 
 bool WarmCopies::is_current(const WarmCopy& copy) const {
-  const auto text = sys::read_file_if_exists(copy.folder / "meta.json", 1U << 16);
+  const auto text = sys::read_file_if_exists(copy.meta(), kMostMeta);
   if (!text) return false;
   try {
     const json::value meta = parse_json(*text, "meta.json");

@@ -2,7 +2,7 @@
 // go on from there. One folder a copy, $node/warm/KEY-SIZE, SIZE being that of its disk in bytes:
 //
 //   disk.qcow2  what the boot wrote, over the template's disk    memory  the guest's memory, as a file
-//   state       the devices' state, a QEMU migration stream      meta.json  what it was made of, for people
+//   state       the devices' state, a QEMU migration stream      meta.json  what it was made of
 //
 // A folder is there whole or not at all (it is renamed from NAME.new when it is complete), and none of it is
 // written again: machines read the disk and map the memory privately. Disk and memory belong together.
@@ -33,6 +33,9 @@ struct WarmCopy {
   std::filesystem::path disk() const { return folder / "disk.qcow2"; }
   std::filesystem::path memory() const { return folder / "memory"; }
   std::filesystem::path state() const { return folder / "state"; }
+  std::filesystem::path meta() const { return folder / "meta.json"; }
+  /// The process in it that waits for the word to become a machine. Throws Error(failed) when nothing says.
+  std::int64_t waiting() const;
 };
 
 /// What a copy is made of.

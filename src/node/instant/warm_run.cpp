@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "guest/warm_values.h"
 #include "image/iso.h"
+#include "node/instant/quiet.h"
 #include "node/instant/transfer.h"
 #include "node/qemu/agent_exec.h"
 #include "node/qemu/qmp_client.h"
@@ -29,50 +30,7 @@ using std::chrono::seconds;
 /// An emulated boot takes minutes, several on a busy host.
 constexpr minutes kBootPatience{30};
 constexpr minutes kStepPatience{5};
-constexpr const char* kGuestVersion = "2";
-
-/// What a copy must not have when its memory is kept, and what must not wake when it goes on. A constant: no
-/// value of anybody's is in it. Timers start again in each machine by hlid-wake.timer, at times of its own.
-/// The card that comes later, at net0's place (qemu/pci_address.h), gets the name that cloud-init gives it at
-/// a boot. journald goes straight to its lasting journal, as after systemd-journal-flush. What the copy has
-/// logged is of a machine that nobody has: each machine's logs begin with itself.
-constexpr const char* kMakeQuiet = R"(set -u
-mkdir -p /run/systemd/system
-cat > /run/systemd/system/hlid-wake.timer <<EOF
-[Unit]
-Description=Start the timers of a resumed machine
-[Timer]
-OnActiveSec=10min
-RandomizedDelaySec=20min
-Unit=timers.target
-EOF
-mkdir -p /run/systemd/network
-cat > /run/systemd/network/10-hlid-eth0.link <<EOF
-[Match]
-Path=pci-0000:00:12.0*
-[Link]
-NamePolicy=
-Name=eth0
-AlternativeNamesPolicy=database onboard slot path
-MACAddressPolicy=persistent
-EOF
-udevadm control --reload
-systemctl daemon-reload
-systemctl stop ssh.service timers.target $(systemctl list-units --type=timer --state=active --plain --no-legend | cut -d' ' -f1)
-systemctl stop systemd-networkd.socket systemd-networkd.service
-journalctl --relinquish-var
-for log in cloud-init.log cloud-init-output.log syslog kern.log auth.log user.log daemon.log messages debug; do
-  [ ! -e /var/log/$log ] || : > /var/log/$log
-done
-rm -f /var/lib/cloud/instance/obj.pkl
-dmesg --clear
-rm -rf /var/log/journal/* /run/log/journal/* /etc/ssh/ssh_host_*
-systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service
-rm -rf /run/log/journal/*
-touch /run/systemd/journal/flushed
-sync
-exit 0
-)";
+constexpr const char* kGuestVersion = "4";
 
 class WarmRun {
  public:
@@ -90,16 +48,18 @@ class WarmRun {
   WarmRun(const WarmRun&) = delete;
   WarmRun& operator=(const WarmRun&) = delete;
 
-  void run() {
+  std::int64_t run() {
     make_files();
     launch();
     wait_agent();
     check_guest_program();
     wait_cloud_init();
     unplug_card();
-    in_guest({"/bin/sh", "-c", kMakeQuiet}, kStepPatience);
+    const auto waiting = qemu::begin_in_guest(agent_, {.argv = {kGuestProgram, "await", kSeedDevice}});
+    make_quiet();
     save_state(*qmp_, clock_, places_.run / "0.mig", places_.copy.state());
     end();
+    return waiting;
   }
 
  private:
@@ -180,6 +140,12 @@ class WarmRun {
                   trim(done.output));
   }
 
+  void make_quiet() {
+    const auto done = in_guest({"/bin/sh", "-c", kMakeQuiet}, kStepPatience);
+    if (done.status != 0)
+      throw Error(Errc::failed, "the warm copy does not get quiet: {}", trim(done.error_output));
+  }
+
   void unplug_card() {
     qmp_->execute("device_del", {{"id", "net0"}});
     const auto deadline = clock_.now() + kStepPatience;
@@ -244,9 +210,10 @@ void end_processes_of(const fs::path& folder) {
   }
 }
 
-void run_warm(const Recipe& recipe, const WarmPlaces& places, const qemu::HostFacts& facts,
-              sys::ProcessRunner& processes, sys::Clock& clock, const Log& log, const std::stop_token& stop) {
-  WarmRun(recipe, places, facts, processes, clock, log, stop).run();
+std::int64_t run_warm(const Recipe& recipe, const WarmPlaces& places, const qemu::HostFacts& facts,
+                      sys::ProcessRunner& processes, sys::Clock& clock, const Log& log,
+                      const std::stop_token& stop) {
+  return WarmRun(recipe, places, facts, processes, clock, log, stop).run();
 }
 
 }  // namespace hlid::node::instant

@@ -10,10 +10,11 @@ struct WarmPlaces {
   std::filesystem::path run;  ///< sockets and pid file
 };
 
-/// Boots the copy, waits until cloud-init is done, makes it quiet and nameless, and keeps its state. QEMU has
-/// ended when it returns or throws.
-void run_warm(const Recipe& recipe, const WarmPlaces& places, const qemu::HostFacts& facts,
-              sys::ProcessRunner& processes, sys::Clock& clock, const Log& log, const std::stop_token& stop);
+/// Boots the copy, waits until cloud-init is done, makes it quiet and nameless, and keeps its state. Returns
+/// the process in it that waits for the word to become a machine. QEMU has ended when it returns or throws.
+std::int64_t run_warm(const Recipe& recipe, const WarmPlaces& places, const qemu::HostFacts& facts,
+                      sys::ProcessRunner& processes, sys::Clock& clock, const Log& log,
+                      const std::stop_token& stop);
 
 /// Ends every process whose command line names `folder`/0.pid.
 void end_processes_of(const std::filesystem::path& folder);

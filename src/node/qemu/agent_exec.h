@@ -27,6 +27,15 @@ struct GuestCommand {
   std::chrono::milliseconds poll{200};
 };
 
+/// The steps of run_in_guest(): begin() returns the process's number in the guest. Throw as that does.
+std::int64_t begin_in_guest(AgentClient& agent, const GuestCommand& command);
+GuestExit end_in_guest(AgentClient& agent, sys::Clock& clock, std::int64_t pid, const GuestCommand& command,
+                       std::stop_token stop = {});
+
+/// Writes into a file of the guest, at once and from its beginning. Throws Error: failed when the agent
+/// refuses, and what AgentClient::call throws.
+void write_in_guest(AgentClient& agent, const std::string& path, std::string_view bytes);
+
 /// Throws Error: failed when the agent refuses (no such program), timeout, interrupted, and what
 /// AgentClient::call throws. A program that takes too long runs on in the guest.
 GuestExit run_in_guest(AgentClient& agent, sys::Clock& clock, const GuestCommand& command,

@@ -1,7 +1,9 @@
 #include "node/vm/core.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "base/ip.h"
@@ -12,12 +14,22 @@
 
 namespace hlid::node::vm {
 
+namespace {
+
+/// A service manager that starts services keeps two emulated processors busy.
+int turns_of_host() {
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency() / 2));
+}
+
+}  // namespace
+
 Core::Core(Parts given)
     : parts(std::move(given)),
       runtime(parts.run_folder, [this](Vmid vmid, bool crashed) { on_end(vmid, crashed); }),
       records(parts.run_folder.parent_path() / "etc" / "instant"),
       warm({parts.run_folder.parent_path() / "warm", parts.run_folder}, parts.facts, parts.processes,
-           parts.clock) {}
+           parts.clock),
+      serving(turns_of_host()) {}
 
 void Core::on_end(Vmid vmid, bool /*crashed*/) const {
   try {
@@ -56,7 +68,7 @@ void Core::begin_upkeep() {
   static constexpr std::chrono::seconds kSoon{10};  // a machine that has just come has its network to set up
   upkeep_ = std::jthread([this](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      plug_memory(*this);
+      complete_instant(*this);
       detach_disks(*this);
       std::unique_lock guard(upkeep_mutex_);
       if (!upkeep_woken_.wait_for(guard, stop, kPause, [this] { return upkeep_wanted_; })) continue;

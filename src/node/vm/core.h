@@ -16,6 +16,7 @@
 #include "node/qemu/host_facts.h"
 #include "node/storage/storages.h"
 #include "node/task/tasks.h"
+#include "node/vm/arrivals.h"
 #include "node/vm/cloudinit.h"
 #include "node/vm/machines.h"
 #include "node/vm/runtime.h"
@@ -39,6 +40,9 @@ class Core {
   Runtime runtime;
   instant::Records records;
   instant::WarmCopies warm;
+  Arrivals becoming;  ///< machines that are resumed, until they are themselves
+  Arrivals opening;   ///< the same, until people can come in
+  Turns serving;      ///< and until all their services run
 
   config::ConfigStore& configs() const { return parts.configs; }
 

@@ -8,6 +8,7 @@
 #include "node/instant/identity_file.h"
 #include "node/storage/qcow2.h"
 #include "node/vm/disks.h"
+#include "node/vm/guest_program.h"
 #include "node/vm/power.h"
 #include "sys/files.h"
 #include "wire/api_error.h"
@@ -43,34 +44,28 @@ bool has_device(qemu::QmpClient& qmp, std::string_view id) {
                      [&](const json::value& one) { return get_string(one.as_object(), "name") == id; });
 }
 
-/// Has the guest do what nobody has to wait for; what it does not do now, its next boot does.
-void settle_inside(RunningVm& running, const Section& values) {
-  const auto mib = std::to_string(qemu::memory_mib(values));
-  const auto reply = running.agent.call(
-      "guest-exec", {{"path", instant::kGuestProgram}, {"arg", json::array{"settle", json::string(mib)}}});
-  if (reply.error)
-    log::warn("machine {}: its limits are those of less memory: {}", running.vmid.value,
-              reply.error->description);
-}
-
-void plug_memory_of(Core& core, Vmid vmid) {
+void complete(Core& core, Vmid vmid) {
   const VmLock lock = core.configs().try_lock(vmid);
   const auto record = core.records.find(vmid);
   const auto vm = core.configs().find(vmid);
   const auto running = core.runtime.find(vmid);
-  if (!lock || !record || record->stage != Stage::growing || vm == nullptr || running == nullptr) return;
+  if (!lock || !record || vm == nullptr || running == nullptr) return;
+  if (record->stage != Stage::growing && record->stage != Stage::serving) return;
+  // The daemon that had begun this was killed.
+  if (record->stage == Stage::serving) start_services(core, *running, {});
   const auto qmp = running->qmp();
   if (!has_device(*qmp, instant::kMemoryDevice)) {
     for (const auto& command : instant::memory_commands(vm->config.main))
       qmp->execute(command.name, command.arguments);
   }
-  settle_inside(*running, vm->config.main);
+  if (const auto why = adapt_to_memory(*running, qemu::memory_mib(vm->config.main)); !why.empty())
+    log::warn("machine {}: its limits are those of less memory: {}", vmid.value, why);
   settle(core, vmid, *record);
 }
 
 /// What a killed daemon had begun to resume is ended; its next start boots it.
 void end_half_resumed(Core& core, Vmid vmid, Stage stage) {
-  if (stage != Stage::resuming && stage != Stage::plugging) return;
+  if (stage != Stage::resuming) return;
   const auto running = core.runtime.find(vmid);
   if (running == nullptr) return;
   log::info("machine {} was only half resumed: ending it, its next start boots it", vmid.value);
@@ -104,12 +99,12 @@ void settle(Core& core, Vmid vmid, instant::Record record) {
   core.records.write(vmid, record);
 }
 
-void plug_memory(Core& core) {
+void complete_instant(Core& core) {
   for (const Vmid vmid : core.records.all()) {
     try {
-      plug_memory_of(core, vmid);
+      complete(core, vmid);
     } catch (const Error& error) {
-      log::warn("machine {}: it has not all its memory yet: {}", vmid.value, error.what());
+      log::warn("machine {}: it is not complete yet: {}", vmid.value, error.what());
     }
   }
 }

@@ -19,8 +19,9 @@ bool resume_instant(Core& core, const VmLock& lock, const Section& values, TaskC
 /// From now on like any other machine; one that was cloned as a whole still has to get its own content.
 void settle(Core& core, Vmid vmid, instant::Record record);
 
-/// Gives machines that were resumed the rest of their memory.
-void plug_memory(Core& core);
+/// Gives machines that were resumed what they lack: services, should a killed daemon not have come that far,
+/// and the rest of their memory.
+void complete_instant(Core& core);
 
 /// For the daemon's start: ends machines that a killed daemon left half resumed, and removes warm copies that
 /// nothing needs.

@@ -1,16 +1,23 @@
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <future>
 #include <map>
+#include <thread>
 
+#include "guest/dbus.h"
 #include "guest/files.h"
 #include "guest/gpt.h"
 #include "guest/identity.h"
 #include "guest/memory.h"
+#include "guest/network.h"
 #include "guest/personalise.h"
 #include "guest/systemd.h"
 #include "guest/warm_values.h"
+#include "guest/word.h"
 #include "sys/files.h"
 #include "sys/process.h"
 
@@ -248,6 +255,95 @@ TEST(ServiceManager, IsCalledAsTheBusWantsIt) {
   EXPECT_EQ((message.size() - body.size()) % 8, 0U);
   EXPECT_NE(message.find(std::string("\x03\1s\0\x09\0\0\0StartUnit\0", 18)), std::string::npos);
   EXPECT_NE(message.find(std::string("\x08\1g\0\x02ss\0", 8)), std::string::npos);
+}
+
+/// A message of another type than a call, made as one: the type is the second byte.
+std::string message_of(unsigned char type, const std::string& member, const std::string& body) {
+  auto message = dbus::call_message(1, {"a.b", "/a", "a.b", member, "s"}, body);
+  message[1] = static_cast<char>(type);
+  return message;
+}
+
+std::string job_removed(const std::string& job, const std::string& unit, const std::string& result) {
+  std::string body;
+  dbus::put_number(body, 12);
+  for (const auto& text : {job, unit, result}) dbus::put_text(body, text);
+  return message_of(dbus::kSignal, "JobRemoved", body);
+}
+
+/// A reply's header has the serial of its call as its only field here.
+std::string reply_to(std::uint32_t serial, unsigned char type, const std::string& text) {
+  std::string body;
+  dbus::put_text(body, text);
+  std::string message{'l', static_cast<char>(type), 0, 1};
+  dbus::put_number(message, static_cast<std::uint32_t>(body.size()));
+  dbus::put_number(message, 77);
+  dbus::put_number(message, 8);
+  message += std::string{5, 1, 'u', 0};
+  dbus::put_number(message, serial);
+  return message + body;
+}
+
+TEST(Jobs, AreOverWhenTheLastHasEndedWhateverComesFirst) {
+  Jobs jobs({{1, "a.service"}, {2, "b.service"}});
+  jobs.take(job_removed("/job/8", "b.service", "done"));
+  jobs.take(reply_to(1, dbus::kMethodReturn, "/job/7"));
+  EXPECT_FALSE(jobs.over());
+  jobs.take(reply_to(2, dbus::kMethodReturn, "/job/8"));
+  jobs.take(job_removed("/job/9", "of-another.service", "failed"));
+  EXPECT_FALSE(jobs.over());
+  jobs.take(job_removed("/job/7", "a.service", "done"));
+  EXPECT_TRUE(jobs.over());
+  EXPECT_TRUE(jobs.failures().empty());
+}
+
+TEST(Jobs, TellWhatDidNotStartAndWhatWasRefused) {
+  Jobs jobs({{1, "a.service"}, {2, "b.service"}});
+  jobs.take(reply_to(1, dbus::kMethodReturn, "/job/7"));
+  jobs.take(job_removed("/job/7", "a.service", "failed"));
+  jobs.take(reply_to(2, dbus::kError, "Unit b.service not found."));
+  EXPECT_TRUE(jobs.over());
+  EXPECT_EQ(jobs.failures(), (std::vector<std::string>{"a.service does not start: failed",
+                                                       "cannot start b.service: Unit b.service not found."}));
+}
+
+TEST(Network, ReadsAddressesWithTheirPrefix) {
+  const auto ip = parse_ipv4("10.10.10.101/24");
+  ASSERT_TRUE(ip.ok);
+  EXPECT_EQ(ip.address, htonl(0x0a0a0a65));
+  EXPECT_EQ(ip.mask, htonl(0xffffff00));
+  EXPECT_EQ(parse_ipv4("10.0.0.1/32").mask, htonl(0xffffffff));
+  for (const char* bad : {"", "10.10.10.101", "10.10.10/24", "10.10.10.101/", "10.10.10.101/0",
+                          "10.10.10.101/33", "10.10.10.101/2x", "10.10.10.101/224", "fd00::1/64"})
+    EXPECT_FALSE(parse_ipv4(bad).ok) << bad;
+}
+
+TEST(Network, FindsTheCardByItsMac) {
+  const sys::TempFolder folder("net");
+  for (const auto& [name, mac] : std::map<std::string, std::string>{
+           {"lo", "00:00:00:00:00:00"}, {"eth0", "bc:24:11:00:00:05"}, {"eth1", "bc:24:11:00:00:06"}}) {
+    fs::create_directories(folder.path() / name);
+    sys::write_durable(folder.path() / name / "address", mac + "\n");
+  }
+  EXPECT_EQ(interface_with_mac(folder.path(), "bc:24:11:00:00:06"), "eth1");
+  EXPECT_EQ(interface_with_mac(folder.path(), "bc:24:11:00:00:07"), "");
+  EXPECT_EQ(interface_with_mac("/nowhere", "bc:24:11:00:00:05"), "");
+}
+
+TEST(Word, IsWaitedForAndTakenOnce) {
+  const sys::TempFolder folder("word");
+  const std::string fifo = folder.path() / "wake";
+  auto word = std::async(std::launch::async, [&] { return wait_for_word(fifo.c_str()); });
+  int fd = -1;
+  while ((fd = ::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)) < 0) std::this_thread::yield();
+  struct stat info {};
+  ASSERT_EQ(::fstat(fd, &info), 0);
+  EXPECT_EQ(info.st_mode & 07777U, 0600U);
+  const std::string sent("12 34\n\0entropy", 14);
+  ASSERT_EQ(::write(fd, sent.data(), sent.size()), 14);
+  ::close(fd);
+  EXPECT_EQ(word.get(), sent);
+  EXPECT_FALSE(fs::exists(fifo));
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct WarmCopiesTest : testing::Test {
     processes.on([](const sys::Command& command) { return command.argv[0] == "/qemu"; },
                  [this](const sys::Command& command) {
                    qemus.push_back(std::make_unique<test::FakeQemu>(command, guest_version));
+                   qemus.back()->shell_status = quiet_status;
                    return test::exit_with(qemu_status, "", "no such device");
                  });
   }
@@ -55,8 +56,9 @@ struct WarmCopiesTest : testing::Test {
   test::FakeClock clock;
   test::ScriptedProcess processes;
   std::vector<std::unique_ptr<test::FakeQemu>> qemus;
-  std::string guest_version = "2\n";
+  std::string guest_version = "4\n";
   int qemu_status = 0;
+  int quiet_status = 0;  ///< how the script that makes a copy quiet ends
   Bytes size = gib(1);
   std::vector<std::string> lines;
 };
@@ -77,10 +79,25 @@ TEST_F(WarmCopiesTest, AreMadeOnceAndThenThere) {
 TEST_F(WarmCopiesTest, AreQuietAndWithoutACardWhenTheirStateIsKept) {
   WarmCopies copies(options(), facts, processes, clock);
   copies.obtain(recipe(), log(), {});
-  EXPECT_EQ(
-      qemus.at(0)->log(),
-      (std::vector<std::string>{"/usr/lib/hlid/hlid-guest", "/usr/bin/cloud-init", "device_del", "netdev_del",
-                                "/bin/sh", "migrate-set-capabilities", "stop", "migrate", "quit"}));
+  EXPECT_EQ(qemus.at(0)->log(),
+            (std::vector<std::string>{"hlid-guest version", "cloud-init status", "device_del", "netdev_del",
+                                      "hlid-guest await", "sh -c", "migrate-set-capabilities", "stop",
+                                      "migrate", "quit"}));
+}
+
+TEST_F(WarmCopiesTest, SayWhatWaitsInThemForTheWord) {
+  WarmCopies copies(options(), facts, processes, clock);
+  const auto copy = copies.obtain(recipe(), log(), {});
+  EXPECT_EQ(copy.waiting(), test::FakeQemu::kWaitingPid);
+  sys::write_durable(copy.meta(), "{}");
+  EXPECT_THROW(copy.waiting(), Error);
+}
+
+TEST_F(WarmCopiesTest, OneThatDoesNotGetQuietIsNotKept) {
+  WarmCopies copies(options(), facts, processes, clock);
+  quiet_status = 1;
+  EXPECT_THROW(copies.obtain(recipe(), log(), {}), Error);
+  EXPECT_TRUE(fs::is_empty(folder.path() / "warm"));
 }
 
 TEST_F(WarmCopiesTest, NothingHalfIsLeftWhenQemuDoesNotStart) {

@@ -2,6 +2,9 @@
 // daemon's successor finds. (QEMU here is /bin/false: a machine that is to be booted fails to start.)
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -161,11 +164,11 @@ TEST_F(InstantTest, AStartThatWasCutOffBeforeTheIdentityBeginsWithAFreshDisk) {
   EXPECT_EQ(record()->stage, Stage::settled);
 }
 
-TEST_F(InstantTest, AStartThatWasCutOffAfterwardsKeepsTheDisk) {
+TEST_F(InstantTest, AStartThatWasCutOffAfterAllWasWrittenKeepsTheDisk) {
   ASSERT_EQ(clone(), "OK");
   make_resumable();
   auto cut_off = *record();
-  cut_off.stage = Stage::plugging;
+  cut_off.stage = Stage::growing;
   put(cut_off);
   std::filesystem::remove(disk());
   storage::create_qcow2(disk(), gib(2), base().string(), "raw");
@@ -194,7 +197,7 @@ struct ResumeTest : FakesBefore, InstantTest {
   }
 };
 
-TEST_F(ResumeTest, AMachineGetsItsCardWhenItIsItself) {
+TEST_F(ResumeTest, AMachineGetsTheWordOnlyWhenItsStateIsLoadedAndServesWhenItIsItself) {
   ASSERT_EQ(clone(), "OK");
   make_resumable();
   const auto text = start_log();
@@ -202,9 +205,10 @@ TEST_F(ResumeTest, AMachineGetsItsCardWhenItIsItself) {
   ASSERT_EQ(qemu.count(), 2U) << text;
   const auto log = qemu.log(1);
   EXPECT_LT(place(log, "state STATE"), place(log, "cont"));
-  EXPECT_LT(place(log, "cont"), place(log, instant::kGuestProgram));
-  EXPECT_LT(place(log, instant::kGuestProgram), place(log, "device_add"));
-  EXPECT_LT(place(log, "device_add"), log.size());
+  EXPECT_LT(place(log, "cont"), place(log, "guest-file-write"));
+  EXPECT_LT(place(log, "guest-file-write"), place(log, "hlid-guest open"));
+  EXPECT_LT(place(log, "hlid-guest open"), place(log, "hlid-guest serve"));
+  EXPECT_LT(place(log, "hlid-guest serve"), log.size());
   EXPECT_TRUE(contains(storage::read_qcow2_header(disk())->backing_file, "/warm/"));
   EXPECT_EQ(record()->stage, Stage::growing) << "its memory comes later";
 }
@@ -230,6 +234,23 @@ TEST_F(ResumeTest, TheNextDaemonEndsOneThatWasNotItselfYet) {
   world.restart();
   machines().adopt();
   EXPECT_EQ(get_string(machines().list_row(k101), "status"), "stopped");
+}
+
+TEST_F(ResumeTest, TheNextDaemonCompletesOneThatPeopleCanBeIn) {
+  ASSERT_EQ(clone(), "OK");
+  make_resumable();
+  start_log();
+  auto half = *record();
+  half.stage = Stage::serving;
+  put(half);
+  world.restart();
+  machines().adopt();
+  EXPECT_EQ(get_string(machines().list_row(k101), "status"), "running");
+  for (int i = 0; i < 1000 && record()->stage != Stage::settled; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // the daemon's upkeep
+  const auto log = qemu.log(1);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "hlid-guest serve"), 2);
+  EXPECT_EQ(record()->stage, Stage::settled);
 }
 
 TEST_F(InstantTest, HostKeysAreOnTheCloudInitDriveOfEveryStart) {
