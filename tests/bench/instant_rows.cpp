@@ -1,9 +1,14 @@
 // Six machines of the reference file: instant ones, beside the same six that boot.
 #include <fmt/format.h>
 
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
+#include "node_api.h"
 #include "support/lab.h"
 #include "sys/files.h"
 #include "table.h"
@@ -44,19 +49,90 @@ std::string reference(const std::string& os, bool instant) {
 
 struct Timed {
   bool ok = false;
-  double seconds = 0;  ///< from the first clone's begin to the last machine's readiness
+  double seconds = 0;    ///< from the first clone's begin to the end of `up`
+  double itself = 0;     ///< to the last machine's answer as itself
+  double logged_in = 0;  ///< to the end of a login from one to another by name; 0: it did not come about
   std::string trouble;
 };
 
+const std::map<int, std::string>& machines() {
+  static const std::map<int, std::string> all{{1001, "valaskjalf-master-1"}, {1002, "valaskjalf-master-2"},
+                                              {1003, "valaskjalf-master-3"}, {1011, "valaskjalf-worker-1"},
+                                              {1012, "valaskjalf-worker-2"}, {1013, "valaskjalf-worker-3"}};
+  return all;
+}
+
+std::string agent_path(int vmid, const std::string& verb) {
+  return fmt::format("/nodes/asgard/qemu/{}/agent/{}", vmid, verb);
+}
+
+/// False when they do not within a minute. A machine's agent is behind the API only once the machine is
+/// itself.
+bool wait_until_themselves(test::NodeApi& api) {
+  std::set<int> left;
+  for (const auto& [vmid, name] : machines()) left.insert(vmid);
+  for (const auto until = Clock::now() + 1min; !left.empty() && Clock::now() < until;) {
+    std::erase_if(left, [&api](int vmid) {
+      const auto answer = api.send("GET", agent_path(vmid, "get-host-name"));
+      return answer.status == 200 && contains(answer.body, "\"" + machines().at(vmid) + "\"");
+    });
+    std::this_thread::sleep_for(200ms);
+  }
+  return left.empty();
+}
+
+/// Begins a program in a machine; its number, or 0.
+std::int64_t begin_inside(test::NodeApi& api, int vmid, const std::string& script, const std::string& input) {
+  const auto answer =
+      api.send("POST", agent_path(vmid, "exec"),
+               {{"command", "sh"}, {"command", "-c"}, {"command", script}, {"input-data", input}});
+  if (answer.status != 200) return 0;
+  const auto body = parse_json(answer.body, "exec").as_object();
+  return get_integer(body.at("data").as_object(), "pid").value_or(0);
+}
+
+/// How it ended; nullopt: it has not, or does not answer.
+std::optional<json::object> ended_inside(test::NodeApi& api, int vmid, std::int64_t pid) {
+  const auto answer = api.send("GET", agent_path(vmid, "exec-status"), {{"pid", std::to_string(pid)}});
+  if (answer.status != 200) return std::nullopt;
+  const auto data = parse_json(answer.body, "exec-status").as_object().at("data").as_object();
+  return get_bool(data, "exited").value_or(false) ? std::optional(data) : std::nullopt;
+}
+
+/// A login from the first master to the last worker by name, tried until it succeeds.
+bool log_in_by_name(test::NodeApi& api, const test::Lab& lab) {
+  const auto key = sys::read_file(lab.home().parent_path() / "user/.ssh/id_ed25519");
+  const char* const script =
+      "umask 077; cat > /run/bench-key; exec ssh -i /run/bench-key -p 2222 -o StrictHostKeyChecking=no"
+      " -o UserKnownHostsFile=/dev/null -o BatchMode=yes odin@valaskjalf-worker-3 hostname";
+  for (const auto until = Clock::now() + 1min; Clock::now() < until; std::this_thread::sleep_for(200ms)) {
+    const auto pid = begin_inside(api, 1001, script, key);
+    std::optional<json::object> end;
+    while (pid != 0 && !end && Clock::now() < until) {
+      std::this_thread::sleep_for(200ms);
+      end = ended_inside(api, 1001, pid);
+    }
+    if (end && trim(get_string(*end, "out-data").value_or("")) == "valaskjalf-worker-3") return true;
+  }
+  return false;
+}
+
+/// What it looks at while `up` is under way; the begin is that of the first clone.
+using Look = std::function<void(Timed&, Clock::time_point begin)>;
+
 /// Runs `up` and reads its events as they come.
-Timed timed_up(test::Lab& lab, const std::string& file, std::chrono::minutes patience) {
+Timed timed_up(test::Lab& lab, const std::string& file, std::chrono::minutes patience,
+               const Look& look = {}) {
   auto up = lab.start("hlid", {"up", "-f", file, "--yes", "--json"});
   Timed timed;
   std::optional<Clock::time_point> begin;
   const auto until = Clock::now() + patience;
   while (Clock::now() < until) {
     const bool over = !up.alive();
-    if (!begin && contains(up.output(), R"("event":"started","step":"clone )")) begin = Clock::now();
+    if (!begin && contains(up.output(), R"("event":"started","step":"clone )")) {
+      begin = Clock::now();
+      if (look) look(timed, *begin);
+    }
     if (over) break;
     std::this_thread::sleep_for(5ms);
   }
@@ -65,14 +141,6 @@ Timed timed_up(test::Lab& lab, const std::string& file, std::chrono::minutes pat
   timed.seconds = begin ? since(*begin) : 0;
   if (!timed.ok) timed.trouble = up.output().substr(0, 2000);
   return timed;
-}
-
-/// From one to another by name, as a user of the machines would.
-double ssh_by_name(test::Lab& lab, const std::string& file) {
-  const auto begin = Clock::now();
-  const auto result = lab.hlid({"ssh", "-f", file, "valaskjalf-master-1", "--", "bash", "-c",
-                                "'exec 3<>/dev/tcp/valaskjalf-worker-3/2222 && head -c 7 <&3'"});
-  return result.ok() && contains(result.output, "SSH-2.0") ? since(begin) : -1;
 }
 
 bool destroy(test::Lab& lab, const std::string& file) {
@@ -84,25 +152,36 @@ void rows_of(Table& table, test::Lab& lab, const std::string& os) {
   const auto cold = lab.write("cold.yaml", reference(os, false)).string();
   const auto first = timed_up(lab, instant, 30min);  // makes the warm copies
   if (!first.ok || !destroy(lab, instant)) return table.skip("instant machines", first.trouble);
-  const auto again = timed_up(lab, instant, 30min);
-  if (!again.ok) return table.skip("instant machines", again.trouble);
-  const double login = ssh_by_name(lab, instant);
-  const double memory = proportional_mib(lab);
+  double memory = 0;
+  const auto again = timed_up(lab, instant, 30min, [&](Timed& timed, Clock::time_point begin) {
+    test::NodeApi api(lab);
+    if (!wait_until_themselves(api)) return;
+    timed.itself = since(begin);
+    memory = proportional_mib(lab);
+    if (log_in_by_name(api, lab)) timed.logged_in = since(begin);
+  });
+  if (!again.ok || again.itself == 0) return table.skip("instant machines", again.trouble);
+  const double complete = proportional_mib(lab);
   destroy(lab, instant);
   const auto booted = timed_up(lab, cold, 30min);
-  table.add({fmt::format("six machines, ready as themselves ({})", os), "<= 5 s",
-             fmt::format("{:.1f} s", again.seconds),
-             booted.ok
-                 ? fmt::format("the same six booted: {:.0f} s; with warm copies to be made first: {:.0f} s",
-                               booted.seconds, first.seconds)
-                 : booted.trouble,
-             again.seconds <= 5});
-  table.add({"memory of the six", "<= 1.5 GiB", fmt::format("{:.2f} GiB", memory / 1024),
-             booted.ok ? fmt::format("booted: {:.2f} GiB", proportional_mib(lab) / 1024) : "",
-             memory <= 1536});
-  table.add({"SSH from one to another by name", "<= 10 s",
-             login < 0 ? std::string("failed") : fmt::format("{:.1f} s after up", login), "",
-             login >= 0 && again.seconds + login <= 10});
+  table.add(
+      {fmt::format("six machines, answering as themselves ({})", os), "<= 5 s",
+       fmt::format("{:.1f} s", again.itself),
+       booted.ok
+           ? fmt::format(
+                 "all services too: {:.0f} s; the same six booted: {:.0f} s; with warm copies to be made "
+                 "first: {:.0f} s",
+                 again.seconds, booted.seconds, first.seconds)
+           : booted.trouble,
+       again.itself <= 5});
+  table.add({"memory of the six", "<= 1.5 GiB", fmt::format("{:.2f} GiB", complete / 1024),
+             booted.ok ? fmt::format("before their services: {:.2f} GiB; booted: {:.2f} GiB", memory / 1024,
+                                     proportional_mib(lab) / 1024)
+                       : "",
+             complete <= 1536});
+  table.add({"a login from one to another by name", "<= 10 s",
+             again.logged_in == 0 ? std::string("failed") : fmt::format("{:.1f} s", again.logged_in), "",
+             again.logged_in > 0 && again.logged_in <= 10});
   destroy(lab, cold);
 }
 
