@@ -14,6 +14,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kVipDeadline{180};
+constexpr seconds kServerDeadline{180};
 
 /// The drop-in that is in place, with no other change than `server:`: a configuration that still has to be
 /// applied in its turn is not slipped in here.
@@ -69,15 +70,27 @@ void await_vip(const Site& site, const std::vector<MachineFacts>& servers, const
   }
 }
 
+/// All servers, once one of them answers: when the last have just joined, a busy host can keep every one from
+/// it.
+std::vector<MachineFacts> await_server(const Site& site) {
+  const auto start = site.clock.now();
+  while (true) {
+    auto servers = probe_servers(site);
+    require_one_cluster(servers);
+    if (answering_server(servers)) return servers;
+    site.phase("waiting for a server that answers");
+    if (site.clock.now() - start >= kServerDeadline * site.patience)
+      throw Error(Errc::timeout, "no server answers, so nothing is settled yet").with_hint("hlid status");
+    if (!site.clock.sleep(seconds(2), site.stop))
+      throw Error(Errc::interrupted, "stopped while waiting for a server that answers");
+  }
+}
+
 }  // namespace
 
 void settle(const Site& site) {
-  const auto servers = probe_servers(site);
-  require_one_cluster(servers);
-  const auto through = answering_server(servers);
-  if (!through)
-    throw Error(Errc::precondition, "no server answers, so nothing is settled yet").with_hint("hlid status");
-  await_vip(site, servers, *through);
+  const auto servers = await_server(site);
+  await_vip(site, servers, *answering_server(servers));
   site.phase("writing where the cluster is found");
   std::vector<const model::Machine*> members = site.servers();
   for (const auto* agent : site.agents()) members.push_back(agent);

@@ -321,6 +321,24 @@ TEST(Settle, LeavesAPendingChangeOfTheConfigurationToItsTurn) {
   EXPECT_EQ(text.find("cilium"), std::string::npos);
 }
 
+TEST(Settle, WaitsForAServerThatAnswers) {
+  test::ClusterWorld world(1);
+  form(world.site(), "m-1", kMaterials);
+  world.machine("m-1").silent = true;
+  const auto back = world.sim.now + 40;
+  world.sim.on_second = [&] { world.machine("m-1").silent = world.sim.now < back; };
+  settle(world.site());
+  EXPECT_GE(world.sim.now, back);
+  EXPECT_HAS(world.machine("m-1").files.at(config_path("rke2")), "server: \"https://10.10.10.100:9345\"");
+}
+
+TEST(Settle, SaysThatNoServerAnswers) {
+  test::ClusterWorld world(1);
+  form(world.site(), "m-1", kMaterials);
+  world.machine("m-1").silent = true;
+  EXPECT_HAS(failure_of([&] { settle(world.site()); }), "timeout|no server answers");
+}
+
 TEST(Settle, SaysThatTheVipDoesNotAnswer) {
   test::ClusterWorld world(1);
   form(world.site(), "m-1", kMaterials);
