@@ -157,9 +157,17 @@ void read_file(const std::string& path, const std::string& text, const Traits& t
   }
 }
 
+/// etcd, Documentation/op-guide/monitoring (/health): {"health":"false","reason":"ALARM NOSPACE"}.
+std::string alarm_in(const std::string& health) {
+  for (const char* alarm : {"NOSPACE", "CORRUPT"})
+    if (contains(health, std::string("ALARM ") + alarm)) return alarm;
+  return {};
+}
+
 void read_supervisor(std::string_view web, MachineFacts& facts) {
   auto answers = parse_web(web);
   facts.seen.supervisor = answers["readyz"].ok;
+  facts.seen.etcd_alarm = alarm_in(answers["health"].body);
   facts.leads = contains(answers["metrics"].body, "etcd_server_is_leader 1");
   if (answers["members"].ok) facts.members = parse_members(answers["members"].body);
 }

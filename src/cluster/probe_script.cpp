@@ -68,6 +68,7 @@ if [ -n "$pid" ] && [ -s "$data/server/token" ]; then
   web "$data/server/tls/server-ca.crt" "$data/server/token" \
     readyz "https://127.0.0.1:$port/v1-$name/readyz" \
     members "https://127.0.0.1:$port/db/info" \
+    health http://127.0.0.1:2381/health \
     metrics http://127.0.0.1:2381/metrics | awk '/^etcd_server_is_leader / || !/^(#|[a-z_]+[{ ])/'
 fi
 exit 0

@@ -61,12 +61,24 @@ std::optional<Readiness> climb_unit(const model::Machine& machine, const model::
   return found;
 }
 
+/// Until somebody has seen to it and disarmed the alarm; waiting does not help.
+Readiness alarmed(const model::Machine& machine, const std::string& alarm) {
+  auto readiness =
+      broken(machine, Rung::voter,
+             alarm == "NOSPACE" ? "etcd has raised the alarm NOSPACE: its database is full"
+                                : "etcd has raised the alarm " + alarm + ": its data are damaged",
+             alarm == "NOSPACE" ? "hlid explain etcd-nospace" : "hlid explain etcd-corrupt");
+  readiness.hopeless = true;
+  return readiness;
+}
+
 std::optional<Readiness> climb_server(const model::Machine& machine, const model::ObservedCluster& cluster,
                                       const Traits& traits) {
   const auto& seen = *cluster.machine(machine.name);
   if (!seen.supervisor)
     return broken(machine, Rung::supervisor, fmt::format("/v1-{}/readyz does not say ok", traits.name),
                   journal_command(machine, traits.server_unit));
+  if (!seen.etcd_alarm.empty()) return alarmed(machine, seen.etcd_alarm);
   const auto* member = cluster.member_of(machine.name);
   if (member != nullptr && member->voting == model::Voting::voter) return std::nullopt;
   if (cluster.members.empty())

@@ -49,6 +49,7 @@ struct ObservedClusterMachine {
   std::string installed;        ///< version of the binary in place; empty: none
   std::string running_version;  ///< of the process that runs
   bool has_datastore = false;   ///< etcd's write-ahead log is there: it is or was a member
+  std::string etcd_alarm;       ///< NOSPACE or CORRUPT, as its etcd tells; empty: none
   bool supervisor = false;      ///< /v1-<distribution>/readyz says ok (servers)
   std::string config_hash;      ///< of the drop-in that was applied last (recorded when the unit started)
   /// Keys of the configuration whose change in the file waits for a restart of the unit (cluster/config.h).

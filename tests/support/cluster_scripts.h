@@ -93,7 +93,10 @@ inline Ran probe(ClusterWorld& world, SimMachine& m, const Arguments& arguments)
   }
   if (m.process() && m.server) {
     const bool leads = m.data && sim.leader(m.data->cluster) == m.name;
-    out += supervisor_answers(world, m) + web_answer("metrics", true, leads ? "etcd_server_is_leader 1" : "");
+    out += supervisor_answers(world, m);
+    if (!m.etcd_alarm.empty())
+      out += R"({"health":"false","reason":"ALARM )" + m.etcd_alarm + "\"}\n@@ health 503\n";
+    out += web_answer("metrics", true, leads ? "etcd_server_is_leader 1" : "");
   }
   return {0, out, ""};
 }

@@ -72,6 +72,7 @@ struct SimMachine {
     std::string name;
   };
   std::optional<Data> data;
+  std::string etcd_alarm;   ///< fault: what its etcd's /health gives as the reason
   bool etcd_alive = false;  ///< its container: outlives the unit, not the power
 
   // The unit of its role.

@@ -37,6 +37,22 @@ class Ladder : public ::testing::Test {
   model::Machine server, agent;
 };
 
+TEST(Readiness, NamesAnAlarmOfEtcd) {
+  test::ClusterWorld world(1);
+  form(world.site(), "m-1", kMaterials);
+  world.machine("m-1").etcd_alarm = "NOSPACE";
+  const auto all = look(world.site(), observe(world.site()));
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].broken, Rung::voter);
+  EXPECT_EQ(all[0].because, "etcd has raised the alarm NOSPACE: its database is full");
+  EXPECT_EQ(all[0].fix, "hlid explain etcd-nospace");
+  EXPECT_TRUE(all[0].hopeless);
+  world.machine("m-1").etcd_alarm = "CORRUPT";
+  EXPECT_EQ(look(world.site(), observe(world.site()))[0].fix, "hlid explain etcd-corrupt");
+  world.machine("m-1").etcd_alarm.clear();
+  EXPECT_TRUE(look(world.site(), observe(world.site()))[0].ready());
+}
+
 TEST_F(Ladder, IsWholeForOneThatIsWell) {
   EXPECT_EQ(broken(server), "");
   EXPECT_EQ(broken(agent, "v1.34.1+rke2r1"), "");
