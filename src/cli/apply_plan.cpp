@@ -23,20 +23,6 @@ bool has_cluster_steps(const plan::Plan& plan) {
                      [](const auto& step) { return plan::phase_of(step.kind) == plan::Phase::cluster; });
 }
 
-apply::Widths widths_for(const plan::Plan& plan, const model::Homelab& lab) {
-  apply::Widths widths;
-  widths.total = has_cluster_steps(plan) ? kWidthWithCluster : kWidth;
-  widths.other = 2;
-  for (const auto& step : plan.steps) {
-    if (step.resource.starts_with("start:")) widths.queues[step.resource] = kStarts;
-    if (step.resource.starts_with("install:")) widths.queues[step.resource] = kInstalls;
-  }
-  if (lab.cluster)
-    widths.queues[std::string(plan::kRollingAgents)] =
-        static_cast<std::size_t>(std::max(1, lab.cluster->max_unavailable));
-  return widths;
-}
-
 /// Machines were lent discs with the release; the next run would find them, and nobody else needs them.
 void tidy_discs(LabSession& session, const plan::Plan& plan) {
   if (!has_cluster_steps(plan)) return;
@@ -62,7 +48,22 @@ void tell_failures(const apply::Outcome& outcome) {
     print_error(fmt::format("hlid: {} steps were not done because of that", outcome.skipped.size()));
 }
 
-/// A failure's own status, when all say the same; a script may tell "denied" from "failed".
+}  // namespace
+
+apply::Widths widths_for(const plan::Plan& plan, const model::Homelab& lab) {
+  apply::Widths widths;
+  widths.total = has_cluster_steps(plan) ? kWidthWithCluster : kWidth;
+  widths.other = 2;
+  for (const auto& step : plan.steps) {
+    if (step.resource.starts_with("start:")) widths.queues[step.resource] = kStarts;
+    if (step.resource.starts_with("install:")) widths.queues[step.resource] = kInstalls;
+  }
+  if (lab.cluster)
+    widths.queues[std::string(plan::kRollingAgents)] =
+        static_cast<std::size_t>(std::max(1, lab.cluster->max_unavailable));
+  return widths;
+}
+
 Exit status_of(const apply::Outcome& outcome) {
   if (outcome.stopped) return Exit::interrupted;
   if (outcome.failures.empty()) return outcome.ok() ? Exit::done : Exit::failed;
@@ -71,8 +72,6 @@ Exit status_of(const apply::Outcome& outcome) {
     if (exit_for(failure.error) != first) return Exit::failed;
   return first;
 }
-
-}  // namespace
 
 void show_plan(const plan::Plan& plan, bool json) {
   if (json)

@@ -19,6 +19,10 @@ struct RunOptions {
 void show_plan(const plan::Plan& plan, bool json);
 /// Throws Error(precondition) when the plan is refused; each refusal was shown with the plan.
 void check_refusals(const plan::Plan& plan);
+/// How many steps of the plan may run at once.
+apply::Widths widths_for(const plan::Plan& plan, const model::Homelab& lab);
+/// A failure's own status, when all say the same; a script may tell "denied" from "failed".
+Exit status_of(const apply::Outcome& outcome);
 /// Runs it. Failures are printed, each once, with what to do. done, failed, or interrupted.
 Exit run_plan(LabSession& session, const plan::Plan& plan, apply::Journal& journal, const RunOptions& options,
               std::stop_token stop);

@@ -12,11 +12,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// How long a machine may be off, silent, or its unit stopped, before waiting on is pointless: nothing that
-/// hlid has started mends these. Times site.patience.
+/// How long a machine may be off, silent or full, or its unit stopped, before waiting on is pointless:
+/// nothing that hlid has started mends these. Times site.patience.
 constexpr seconds kOffFor{60};
 constexpr seconds kSilentFor{300};
 constexpr seconds kStoppedFor{30};
+constexpr seconds kFullFor{120};  ///< images may still be cleaned away
 /// Lines of the journal that are kept for the evidence.
 constexpr std::size_t kKeptLines = 400;
 
@@ -94,13 +95,17 @@ class Wait {
     const auto now = site_.clock.now();
     const bool stopped =
         polled.seen.unit_state.starts_with("inactive") || polled.seen.unit_state.starts_with("failed");
-    const std::string state = !polled.seen.running     ? "off"
-                              : !polled.seen.reachable ? "silent"
-                              : stopped                ? "stopped"
-                                                       : "";
+    const std::string state = !polled.seen.running         ? "off"
+                              : !polled.seen.reachable     ? "silent"
+                              : stopped                    ? "stopped"
+                              : has_full_disk(polled.seen) ? "full"
+                                                           : "";
     if (state != state_) since_ = now;
     state_ = state;
-    const auto limit = state == "off" ? kOffFor : state == "silent" ? kSilentFor : kStoppedFor;
+    const auto limit = state == "off"      ? kOffFor
+                       : state == "silent" ? kSilentFor
+                       : state == "full"   ? kFullFor
+                                           : kStoppedFor;
     if (state.empty() || now - since_ < limit * site_.patience) return;
     readiness.hopeless = true;
   }

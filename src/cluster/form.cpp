@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cluster/clocks.h"
 #include "cluster/enrol.h"
 #include "cluster/neighbours.h"
 
@@ -29,6 +30,19 @@ void require_silence(const Site& site, Guest& guest, const model::Machine& machi
               "one",
               to_string(answering.begin()->first), machine.name)
       .with_hint("another machine has this address: give it another, or switch that machine off");
+}
+
+/// Certificates that a founder with a clock ahead makes begin in the future, and still do once its clock is
+/// mended. So those that will join are looked at before anything is made.
+void require_right_clock(const Site& site, const MachineFacts& founder, std::vector<MachineFacts> others) {
+  if (others.size() == 1) {
+    std::vector<std::string> agents;
+    for (const auto* agent : site.agents()) agents.push_back(agent->name);
+    others = probe_machines(site, agents);
+  }
+  for (const auto& other : others)
+    if (other.seen.reachable && other.seen.machine != founder.seen.machine)
+      require_same_time(site, founder, other);
 }
 
 /// The token that the new cluster is made with. It stays what it was once it is written: the cluster's data
@@ -64,10 +78,9 @@ void form(const Site& site, const std::string& name, const Materials& materials)
   if (!facts.seen.reachable)
     throw Error(Errc::timeout, "'{}' does not answer: {}", name, facts.why_unreachable)
         .with_hint("hlid console " + name);
-  if (way == Way::found)
-    found(site, machine, facts, materials);
-  else
-    join(site, name, materials);
+  if (way != Way::found) return join(site, name, materials);
+  require_right_clock(site, facts, servers);
+  found(site, machine, facts, materials);
 }
 
 }  // namespace hlid::cluster

@@ -39,9 +39,11 @@ Error other_version(const std::string& machine, const std::string& found, const 
 
 Error missing(const std::string& machine, Answer& said) {
   if (said["line"].empty())
-    return {Errc::precondition, "missing: '{}' does not find '{}' on its disc", machine, said["file"]};
-  return {Errc::precondition, "missing: on '{}' '{}' says nothing of '{}'", machine, said["line"],
-          said["file"]};
+    return Error(Errc::precondition, "missing: '{}' does not find '{}' on its disc", machine, said["file"])
+        .with_hint("hlid up brings the disc anew; if it happens again, look at proxmox.iso_storage");
+  return Error(Errc::precondition, "missing: on '{}' '{}' says nothing of '{}'", machine, said["line"],
+               said["file"])
+      .with_hint("get the file again, with the checksums of its release");
 }
 
 /// What the script says went wrong, as an error with what can be done.
@@ -59,12 +61,15 @@ Error explain(const std::string& machine, Answer said) {
                  said["found"].empty() ? "none" : said["found"], said["wanted"])
         .with_hint("the folder of cluster.artifacts holds another release than cluster.version");
   if (kind == "cannot-run")
-    return {Errc::precondition, "cannot-run: the release's program does not run on '{}': {}", machine,
-            said["detail"]};
+    return Error(Errc::precondition, "cannot-run: the release's program does not run on '{}': {}", machine,
+                 said["detail"])
+        .with_hint("is the release for this processor, and may programs run from /usr/local? hlid ssh " +
+                   machine);
   if (kind == "busy")
     return Error(Errc::conflict, "busy: another installation works on '{}'", machine)
         .with_hint("wait for it, then hlid up");
-  return {Errc::precondition, "{}: installing on '{}' failed: {}", kind, machine, said["detail"]};
+  return Error(Errc::precondition, "{}: installing on '{}' failed: {}", kind, machine, said["detail"])
+      .with_hint("look at its disk: hlid ssh " + machine);
 }
 
 Answer run(Guest& guest, const std::vector<std::string>& arguments, std::chrono::milliseconds timeout) {

@@ -22,6 +22,7 @@ if [ -n "$old" ]; then
 fi
 state=$(units "$unit")
 printf '%s\n' "$state"
+stat -f -c 'free %a %S' "$data" 2>/dev/null
 if [ -n "$cursor" ]; then
   lines=$(journalctl -u "$unit" -o cat --no-pager -q --show-cursor --after-cursor "$cursor" -n 200 2>/dev/null)
 else
@@ -74,6 +75,7 @@ Polled parse_poll(std::string_view report, const model::Machine& machine) {
     const auto blank = std::min(line.find(' '), line.size());
     const std::string key = line.substr(0, blank), value(trim(std::string_view(line).substr(blank)));
     if (key == "unit") read_unit(split(value, ' '), machine, polled);
+    if (key == "free") seen.disk_free = parse_free(value);
     if (key == "cursor") polled.cursor = value;
     if (key == "node") polled.nodes = parse_nodes(base64_decode(value));
     if (key == "nonode") polled.nodes.emplace();

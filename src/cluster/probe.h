@@ -58,6 +58,8 @@ std::vector<model::ObservedNodeObject> parse_nodes(std::string_view text);
 std::optional<std::string> answering_server(const std::vector<MachineFacts>& servers,
                                             const std::string& except = {});
 
+/// "1234 4096", blocks and their size, as stat(1) -f has them; nullopt for what is no such line.
+std::optional<Bytes> parse_free(std::string_view text);
 /// The script's report → facts. `exists` and the like are the caller's. Throws Error(protocol).
 MachineFacts parse_probe(std::string_view report, const model::Homelab& lab, const model::Machine& machine);
 /// Holds the two texts against what the file says: sets seen.pending_config and seen.config_stale.

@@ -131,6 +131,7 @@ void read_line(const std::string& key, const std::string& value, const Traits& t
   if (key == "unit") read_unit(split(value, ' '), traits, facts);
   if (key == "installed") seen.installed = value;
   if (key == "running") seen.running_version = value;
+  if (key == "free") seen.disk_free = parse_free(value);
   if (key == "datastore") seen.has_datastore = true;
   if (key == "password") facts.has_password = true;
 }
@@ -173,6 +174,14 @@ void read_supervisor(std::string_view web, MachineFacts& facts) {
 }
 
 }  // namespace
+
+std::optional<Bytes> parse_free(std::string_view text) {
+  const auto words = split(text, ' ');
+  if (words.size() != 2) return std::nullopt;
+  const auto blocks = parse_bytes(words[0]), size = parse_bytes(words[1]);
+  if (!blocks || !size) return std::nullopt;
+  return Bytes{blocks->count * size->count};
+}
 
 MachineFacts parse_probe(std::string_view report, const model::Homelab& lab, const model::Machine& machine) {
   const auto& traits = traits_of(lab.cluster->distribution);

@@ -43,6 +43,7 @@ if [ -n "$pid" ]; then
   version "/proc/$pid/exe"
   printf 'running %s\n' "$found"
 fi
+stat -f -c 'free %a %S' "$data" 2>/dev/null
 if [ -d "$data/server/db/etcd/member/wal" ]; then echo datastore yes; fi
 if [ -s "$identity" ]; then echo password yes; fi
 

@@ -18,6 +18,8 @@ journalctl -u "$1" -b -o cat --no-pager -q -n 200
 
 /// A clock that is off by more makes certificates and tokens invalid.
 constexpr long long kClockTolerance = 60;
+/// Each file of etcd's write-ahead log takes this much before anything is written to it.
+constexpr Bytes kFullDisk = mib(64);
 
 Readiness broken(const model::Machine& machine, Rung rung, std::string because, std::string fix) {
   Readiness readiness;
@@ -102,6 +104,21 @@ std::optional<Readiness> climb_node(const model::Machine& machine, const model::
   return std::nullopt;
 }
 
+/// What is behind it shows in no journal: etcd's own log is not the unit's.
+void tell_full_disk(const model::ObservedClusterMachine& seen, Readiness& readiness) {
+  if (!has_full_disk(seen)) return;
+  readiness.because += fmt::format("; its disk is full: {} MiB are free", seen.disk_free->mib());
+  readiness.fix = "make the 'disk' of its group larger, or free some of it: hlid ssh " + seen.machine;
+}
+
+std::optional<Readiness> climb_member(const model::Machine& machine, const model::ObservedCluster& cluster,
+                                      const std::string& version, const Traits& traits) {
+  if (auto found = climb_unit(machine, *cluster.machine(machine.name), traits)) return found;
+  if (machine.role == Role::server)
+    if (auto found = climb_server(machine, cluster, traits)) return found;
+  return climb_node(machine, cluster, version, traits);
+}
+
 /// Journal lines for what is broken above the machine itself; never throws.
 void add_evidence(const Site& site, Readiness& readiness) {
   static const std::string text = script("evidence", {kEvidence});
@@ -146,15 +163,19 @@ std::string_view to_string(Rung rung) {
   return "unknown";
 }
 
+bool has_full_disk(const model::ObservedClusterMachine& seen) {
+  return seen.disk_free && *seen.disk_free < kFullDisk;
+}
+
 Readiness climb(const model::Machine& machine, const model::ObservedCluster& cluster,
                 const std::string& version, const Traits& traits) {
   const auto* seen = cluster.machine(machine.name);
   if (seen == nullptr) return broken(machine, Rung::running, "it was not looked at", "hlid status");
   if (auto found = climb_machine(machine, *seen)) return *found;
-  if (auto found = climb_unit(machine, *seen, traits)) return *found;
-  if (machine.role == Role::server)
-    if (auto found = climb_server(machine, cluster, traits)) return *found;
-  if (auto found = climb_node(machine, cluster, version, traits)) return *found;
+  if (auto found = climb_member(machine, cluster, version, traits)) {
+    tell_full_disk(*seen, *found);
+    return *found;
+  }
   Readiness ready;
   ready.machine = machine.name;
   return ready;

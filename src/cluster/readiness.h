@@ -34,6 +34,9 @@ struct Readiness {
   bool ready() const { return !broken; }
 };
 
+/// Its data folder has so little room that etcd or a kubelet soon stops.
+bool has_full_disk(const model::ObservedClusterMachine& seen);
+
 /// Pure: the ladder of one machine. `version`: what its kubelet shall be; empty: any.
 Readiness climb(const model::Machine& machine, const model::ObservedCluster& cluster,
                 const std::string& version, const Traits& traits);

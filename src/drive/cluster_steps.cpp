@@ -1,7 +1,8 @@
 // The steps of a cluster, each bound to the verb that does it. The verbs look first and are repeatable, so a
 // step is too.
+#include "drive/cluster_steps.h"
+
 #include "cluster/cordon.h"
-#include "cluster/fetch.h"
 #include "cluster/form.h"
 #include "cluster/install.h"
 #include "cluster/leave.h"
@@ -27,55 +28,55 @@ constexpr const char* kUpgradeLabel = "upgrade";
 /// What a step of the cluster works with.
 class Work {
  public:
-  explicit Work(const StepScope& scope)
-      : scope_(scope),
-        with_former_(lab_with_former(scope)),
-        made_(with_former_ ? *with_former_ : scope.bench.lab, scope.session, *scope.bench.discs,
-              scope.bench.emulated),
-        site_(made_.site([&scope](const std::string& text) { scope.context.phase(text); })) {}
+  Work(const plan::Step& step, const ClusterTools& tools) : step_(step), tools_(tools) {}
 
-  const cluster::Site& site() const { return site_; }
-  const std::string& name() const { return scope_.step.subject; }
-  std::unique_ptr<cluster::Guest> guest() const { return site_.fleet.guest(name()); }
+  const cluster::Site& site() const { return tools_.site; }
+  const std::string& name() const { return step_.subject; }
+  std::unique_ptr<cluster::Guest> guest() const { return site().fleet.guest(name()); }
+  const std::filesystem::path& snapshots() const { return tools_.snapshots; }
+
+  std::string detail(const std::string& key) const {
+    const auto found = step_.details.find(key);
+    return found == step_.details.end() ? std::string() : found->second;
+  }
+  bool flag(const std::string& key) const { return detail(key) == "1"; }
 
   /// Of the step's version, else of the file's. What is not here is fetched.
   cluster::ReleaseSet release() const {
-    const auto access = scope_.bench.releases(site_.stop, [this](const cluster::FetchProgress& progress) {
+    const auto access = tools_.releases(site().stop, [this](const cluster::FetchProgress& progress) {
       if (progress.total <= 0) return;
-      scope_.context.phase(fmt::format(
+      site().phase(fmt::format(
           "{} {} {} %", progress.doing == cluster::FetchProgress::Doing::fetching ? "fetching" : "checking",
           progress.file, progress.done * 100 / progress.total));
     });
-    const auto wanted = cluster::Version::parse(scope_.detail("version"));
-    return cluster::resolve(site_.wanted(),
-                            wanted ? *wanted : cluster::chosen_version(site_.wanted(), access), access);
+    const auto wanted = cluster::Version::parse(detail("version"));
+    return cluster::resolve(site().wanted(),
+                            wanted ? *wanted : cluster::chosen_version(site().wanted(), access), access);
   }
 
   /// Only who has a VIP needs the image. Who was installed in this run was so from a release that is here; a
   /// member that only starts again has its manifest, and nothing is fetched for it.
   cluster::Materials materials() const {
-    if (!site_.wanted().vip) return {};
-    const auto access = scope_.bench.releases(site_.stop, [](const cluster::FetchProgress&) {});
-    const auto version = cluster::Version::parse(scope_.detail("version"));
+    if (!site().wanted().vip) return {};
+    const auto access = tools_.releases(site().stop, [](const cluster::FetchProgress&) {});
+    const auto version = cluster::Version::parse(detail("version"));
     if (!version) return {};
-    const auto release = cluster::find_release(site_.wanted(), *version, access);
+    const auto release = cluster::find_release(site().wanted(), *version, access);
     return {release ? release->kube_vip_image : std::string()};
   }
 
  private:
-  /// The registration address is written on the machines of the file only.
-  static std::optional<model::Homelab> lab_with_former(const StepScope& scope) {
-    if (scope.step.kind == plan::StepKind::settle_cluster) return std::nullopt;
-    const auto former = still_there(scope.session, scope.bench.former);
-    if (former.empty()) return std::nullopt;
-    return with_former(scope.bench.lab, former);
-  }
-
-  const StepScope& scope_;
-  std::optional<model::Homelab> with_former_;
-  ClusterSite made_;
-  cluster::Site site_;
+  const plan::Step& step_;
+  const ClusterTools& tools_;
 };
+
+/// The registration address is written on the machines of the file only.
+std::optional<model::Homelab> lab_with_former(const StepScope& scope) {
+  if (scope.step.kind == plan::StepKind::settle_cluster) return std::nullopt;
+  const auto former = still_there(scope.session, scope.bench.former);
+  if (former.empty()) return std::nullopt;
+  return with_former(scope.bench.lab, former);
+}
 
 void drain(const Work& work) {
   const auto observed = cluster::observe_with_strangers(work.site());
@@ -98,42 +99,48 @@ void come_back(const Work& work) {
   cluster::unpark(work.site(), *server, work.name());
 }
 
-void install(const StepScope& scope, const Work& work) {
-  if (scope.flag("if_bare") && !cluster::probe_machine(work.site(), work.name()).seen.installed.empty())
+void install(const Work& work) {
+  if (work.flag("if_bare") && !cluster::probe_machine(work.site(), work.name()).seen.installed.empty())
     return;
   cluster::InstallOptions options;
-  options.replace = scope.flag("replace") ? cluster::Replace::any : cluster::Replace::nothing;
+  options.replace = work.flag("replace") ? cluster::Replace::any : cluster::Replace::nothing;
   options.patience = work.site().patience;
   options.phase = work.site().phase;
   cluster::install(*work.guest(), work.release(), options);
 }
 
-void take_snapshot_before_upgrade(const StepScope& scope, const Work& work) {
-  const auto& folder = scope.bench.snapshots;
-  cluster::snapshot_before_upgrade(work.site(), folder, work.release().version.text());
-  cluster::prune_bundles(folder, scope.bench.lab.name, kUpgradeLabel, kUpgradeBundles);
+void take_snapshot_before_upgrade(const Work& work) {
+  cluster::snapshot_before_upgrade(work.site(), work.snapshots(), work.release().version.text());
+  cluster::prune_bundles(work.snapshots(), work.site().lab.name, kUpgradeLabel, kUpgradeBundles);
 }
 
 }  // namespace
 
 void run_cluster_step(const StepScope& scope) {
-  const Work work(scope);
+  const auto whole = lab_with_former(scope);
+  ClusterSite made(whole ? *whole : scope.bench.lab, scope.session, *scope.bench.discs, scope.bench.emulated);
+  const auto site = made.site([&scope](const std::string& text) { scope.context.phase(text); });
+  run_cluster_step(scope.step, {site, scope.bench.releases, scope.bench.snapshots});
+}
+
+void run_cluster_step(const plan::Step& step, const ClusterTools& tools) {
+  const Work work(step, tools);
   const auto& site = work.site();
   const auto& name = work.name();
-  switch (scope.step.kind) {
+  switch (step.kind) {
     case plan::StepKind::drain_member:
       return drain(work);
     case plan::StepKind::return_member:
       return come_back(work);
     case plan::StepKind::leave_cluster:
-      return cluster::leave(site, name, {.uninstall = scope.flag("uninstall")});
+      return cluster::leave(site, name, {.uninstall = work.flag("uninstall")});
     case plan::StepKind::forget_member:
       return cluster::forget(site, name);
     case plan::StepKind::fetch_release:
       work.release();
       return;
     case plan::StepKind::install_release:
-      return install(scope, work);
+      return install(work);
     case plan::StepKind::form_cluster:
       return cluster::form(site, name, work.materials());
     case plan::StepKind::join_cluster:
@@ -145,11 +152,11 @@ void run_cluster_step(const StepScope& scope) {
     case plan::StepKind::reconfigure_member:
       return cluster::reconfigure_member(site, name);
     case plan::StepKind::snapshot_cluster:
-      return take_snapshot_before_upgrade(scope, work);
+      return take_snapshot_before_upgrade(work);
     case plan::StepKind::upgrade_member:
       return cluster::upgrade_member(site, name, work.release());
     default:
-      throw Error(Errc::unsupported, "'{}' is no step of a cluster", scope.step.id);
+      throw Error(Errc::unsupported, "'{}' is no step of a cluster", step.id);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/units.h"
 #include "model/homelab.h"
 
 /// The cluster as it is, as plain data: each machine's own files and units, and what a server that answers
@@ -58,6 +59,7 @@ struct ObservedClusterMachine {
   std::string ca_hash;        ///< SHA-256 of server-ca.crt: which cluster it belongs to
   std::string server_url;     ///< `server:` of its configuration
   std::optional<int> certificate_days;  ///< until the first certificate ends
+  std::optional<Bytes> disk_free;       ///< where the distribution keeps its data
   long long clock_offset = 0;  ///< its clock less this host's, in seconds (coarse: the call takes time)
 };
 

@@ -118,7 +118,7 @@ inline Ran node(ClusterWorld& world, SimMachine& m, const Arguments& arguments) 
 }
 
 inline Ran watch(ClusterWorld& world, SimMachine& m, const Arguments& arguments) {
-  std::string out = unit_line(world, m, arguments.at(5));
+  std::string out = unit_line(world, m, arguments.at(5)) + fmt::format("free {} 1048576\n", m.free_mib);
   const auto& cursor = arguments.at(7);
   const std::size_t from = cursor.empty() ? 0 : std::stoul(cursor);
   std::string lines;

@@ -90,6 +90,7 @@ struct SimMachine {
   long import_seconds = 5;
   std::string dies_of;  ///< the process writes this line and exits, each time
   bool never_ready = false;
+  long free_mib = 40000;  ///< of its disk
 
   bool process() const { return running && (state == State::activating || state == State::active); }
 };

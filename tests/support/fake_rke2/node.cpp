@@ -238,7 +238,6 @@ void Kubelet::run_kube_vip(Api& api) {
 
 void Kubelet::run(Api& api, const std::function<void()>& each) {
   const auto start = std::chrono::steady_clock::now();
-  const auto network = std::chrono::seconds(faults::number("cni_delay", 3));
   auto next_beat = start;
   for (bool wrote_pods = false;; std::this_thread::sleep_for(1s)) {
     try {
@@ -248,6 +247,7 @@ void Kubelet::run(Api& api, const std::function<void()>& each) {
         heartbeat(api);
         next_beat = now + 10s;
       }
+      const auto network = std::chrono::seconds(faults::number("cni_delay", 3));
       if (now - start >= network && !(upgraded_ && faults::has("node_notready_after_upgrade")))
         become_ready(api);
       run_kube_vip(api);

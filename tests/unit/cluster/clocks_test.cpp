@@ -37,5 +37,30 @@ TEST_F(ClocksTest, ThatAreWrongTogetherDoNoHarm) {
   join(world.site(), "w-1", kMaterials);
 }
 
+void expect_not_founded(test::ClusterWorld& world, const std::string& who) {
+  try {
+    form(world.site(), "m-1", kMaterials);
+    FAIL() << "founded with a wrong clock";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::precondition);
+    EXPECT_TRUE(contains(error.what(), who)) << error.what();
+  }
+  EXPECT_TRUE(world.sim.clusters.empty());
+}
+
+TEST(FoundersClock, IsLookedAtBeforeItMakesCertificatesOfTheFuture) {
+  test::ClusterWorld world{3, 1};
+  world.sim.machine("m-1").clock_skew = 3600;
+  expect_not_founded(world, "clocks-apart: clocks are 3600.0 s apart: 'm-2' is behind 'm-1'");
+  world.sim.machine("m-1").clock_skew = 0;
+  form(world.site(), "m-1", kMaterials);
+}
+
+TEST(FoundersClock, OfAnOnlyServerIsComparedWithTheAgents) {
+  test::ClusterWorld world{1, 1};
+  world.sim.machine("m-1").clock_skew = 3600;
+  expect_not_founded(world, "'w-1' is behind 'm-1'");
+}
+
 }  // namespace
 }  // namespace hlid::cluster

@@ -53,6 +53,12 @@ TEST(ProbedConfig, ThatIsWrittenButNotReadYetIsPending) {
   EXPECT_FALSE(machine.config_stale);
 }
 
+TEST(ProbedDisk, HasSomeRoom) {
+  EXPECT_EQ(parse_free("3 1048576"), mib(3));
+  EXPECT_EQ(parse_free("0 4096"), Bytes{});
+  for (const char* odd : {"", "12", "a b", "1 2 3"}) EXPECT_FALSE(parse_free(odd)) << odd;
+}
+
 TEST(ProbedConfig, OfAUnitThatDoesNotRunIsReadAtItsStart) {
   const auto lab = test::cluster_lab();
   EXPECT_EQ(seen(lab, "inactive dead", "", "").pending_config, Keys{});

@@ -82,6 +82,16 @@ TEST_F(Ladder, NamesTheLowestBrokenRung) {
   EXPECT_EQ(broken(server), "running: it is switched off");
 }
 
+TEST_F(Ladder, TellsAFullDiskBehindWhateverItBroke) {
+  auto& machine = test::machine_in(seen, "m-2");
+  machine.disk_free = mib(5);
+  EXPECT_EQ(broken(server), "") << "what works is well";
+  machine.supervisor = false;
+  EXPECT_EQ(broken(server), "supervisor: /v1-rke2/readyz does not say ok; its disk is full: 5 MiB are free");
+  machine.disk_free = gib(1);
+  EXPECT_EQ(broken(server), "supervisor: /v1-rke2/readyz does not say ok");
+}
+
 TEST_F(Ladder, AnAgentHasNoSupervisorAndNoVote) {
   auto& machine = test::machine_in(seen, "w-1");
   machine.supervisor = false;
@@ -162,6 +172,17 @@ TEST(Await, AStoppedUnitIsNotWaitedForLong) {
   const auto [text, seconds] = failure_of(world, [&] { form(world.site(), "m-1"); });
   EXPECT_HAS(text, "failed|m-1 is not ready: link 'unit' does not hold: rke2-server is");
   EXPECT_LT(seconds, 100);
+}
+
+TEST(Await, AFullDiskIsNotWaitedForLong) {
+  test::ClusterWorld world(1, 0, false);
+  world.machine("m-1").never_ready = true;
+  world.machine("m-1").free_mib = 3;
+  const auto [text, seconds] = failure_of(world, [&] { form(world.site(), "m-1"); });
+  EXPECT_HAS(text, "failed|m-1 is not ready: link 'unit' does not hold: rke2-server is activating/start");
+  EXPECT_HAS(text, "; its disk is full: 3 MiB are free");
+  EXPECT_HAS(text, "|make the 'disk' of its group larger");
+  EXPECT_LT(seconds, 200);
 }
 
 TEST(Await, ARestartIsNotTakenForDoneWhileTheOldProcessRuns) {
