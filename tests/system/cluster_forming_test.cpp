@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 
 #include "base/text.h"
 #include "cluster/fetch.h"
@@ -104,20 +103,14 @@ struct Lab {
 
 class Forming : public testing::Test {
  public:
-  static void SetUpTestSuite() {
-    if (test::boxes_impossible().empty()) lab_ = new Lab;
-  }
+  static void SetUpTestSuite() { lab_ = new Lab; }
   static void TearDownTestSuite() {
     delete lab_;
     lab_ = nullptr;
   }
 
  protected:
-  void SetUp() override {
-    if (lab_ == nullptr) GTEST_SKIP() << test::boxes_impossible();
-  }
   static Lab& lab() { return *lab_; }
-  static bool long_ones() { return std::getenv("HLID_LONG") != nullptr; }  // NOLINT(concurrency-mt-unsafe)
   static void expect_all_ready() {
     const auto observed = observe(lab().site());
     EXPECT_EQ(observed.voters(), 3);
@@ -153,7 +146,6 @@ TEST_F(Forming, TheFirstServerMadeAnewJoinsTheOthers) {
 }
 
 TEST_F(Forming, AnAgentMadeAnewIsKilledAtEachCallAndJoins) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   lab().rebuild("w1");
   lab().box("w1").power_on();
   install(*lab().fleet.guest("w1"), lab().release(), {.patience = 3.0});
@@ -173,7 +165,6 @@ TEST_F(Forming, AnAgentMadeAnewIsKilledAtEachCallAndJoins) {
 }
 
 TEST_F(Forming, AServerMadeAnewIsKilledWhileItJoinsAndItsGhostIsRemoved) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   for (const auto* server : {"m1", "m2"})
     lab().shell(server, "mkdir -p /etc/rke2-fake; echo ghost_member_on_delete=1 >/etc/rke2-fake/faults");
   lab().rebuild("m3");
@@ -194,7 +185,6 @@ TEST_F(Forming, AServerMadeAnewIsKilledWhileItJoinsAndItsGhostIsRemoved) {
 }
 
 TEST_F(Forming, AfterAPowerCutOfAllItComesBack) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   for (const auto& box : lab().boxes) box->cut_power();
   lab().power_on({"m1", "m2", "m3", "w1"});
   for (const auto& box : lab().boxes) lab().bring(box->name());
@@ -218,7 +208,6 @@ TEST_F(Forming, NoSecondClusterIsFoundedWhileTheOthersAreAway) {
 }
 
 TEST_F(Forming, AWrongTokenIsToldAtOnce) {
-  if (!long_ones()) GTEST_SKIP() << "HLID_LONG is not set";
   lab().rebuild("w1");
   lab().box("w1").power_on();
   install(*lab().fleet.guest("w1"), lab().release(), {.patience = 3.0});
@@ -242,3 +231,9 @@ TEST_F(Forming, AWrongTokenIsToldAtOnce) {
 
 }  // namespace
 }  // namespace hlid::cluster
+
+int main(int count, char** words) {
+  return hlid::test::run_in_boxes(count, words,
+                                  "*.IsFormedFromNothing:*.TheFirstServerMadeAnewJoinsTheOthers:"
+                                  "*.NoSecondClusterIsFoundedWhileTheOthersAreAway");
+}
