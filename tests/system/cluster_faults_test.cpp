@@ -132,12 +132,13 @@ class ClockFault : public FaultTest {
  protected:
   /// The kernel's clock is the host's: the machine's programs see another, and so does the stand-in.
   static void set_clock(const std::string& name, int ahead) {
-    lab().shell(name, fmt::format(R"sh(cat >/usr/local/bin/date <<'end'
-#!/bin/sh
+    lab().shell(name, fmt::format(
+                          R"sh(cat >/usr/local/bin/date <<'end'
 exec /usr/bin/date -d "@$(($(/usr/bin/date +%s) + {}))" "$@"
 end
+sed -i '1i #!/bin/sh' /usr/local/bin/date
 chmod 755 /usr/local/bin/date)sh",
-                                  ahead));
+                          ahead));
     hasten(name, fmt::format("clock_skew={}\n", ahead));
   }
   static void mend_clock(const std::string& name) {
