@@ -6,7 +6,9 @@
 //   the
 //                                network. The word: "<seconds> <nanoseconds>\n" and raw entropy (at least 32
 //                                bytes). Everything else is on the machine's own cloud-init drive.
-//   hlid-guest open              let people in: the SSH server with its own keys, and what a session needs
+//   hlid-guest open              write everything to the disk, then let people in: the SSH server with its
+//   own
+//                                keys, and what a session needs
 //   hlid-guest serve             start all other services, and write everything to the disk
 //   hlid-guest grow              grow the root file system to its disk
 //   hlid-guest settle MIB        do what a boot does and nobody waits for, once the machine has that much
@@ -97,7 +99,10 @@ int become(const std::string& device) {
   return report(failures);
 }
 
+/// Before anybody can write to it, the disk is this machine's: a power cut from here on finds it, not the
+/// copy.
 int open_doors() {
+  ::sync();
   std::vector<std::string> failures = {renew_ssh_server()};
   for (auto& one : thaw_services(kForSessions)) failures.push_back(std::move(one));
   return report(failures);
@@ -109,7 +114,7 @@ int serve() {
   failures.push_back(show_uuid());
   for (auto& one : start_units(kServices)) failures.push_back(std::move(one));
   watch.lap("units");
-  ::sync();  // a power cut from here on finds this machine, not the copy
+  ::sync();
   watch.lap("sync");
   return report(failures);
 }

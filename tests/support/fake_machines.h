@@ -31,6 +31,7 @@ class FakeMachines : public sys::ProcessRunner {
     if (!started.ok()) return started;
     auto qemu = std::make_unique<FakeQemu>(command, "4\n");
     qemu->become_status = become_status;
+    qemu->serve_status = serve_status;
     const std::lock_guard guard(mutex_);
     qemus_.push_back(std::move(qemu));
     const auto pid = std::atoi(sys::read_file(file).c_str());
@@ -49,7 +50,7 @@ class FakeMachines : public sys::ProcessRunner {
     const std::lock_guard guard(mutex_);
     return qemus_.size();
   }
-  int become_status = 0;
+  int become_status = 0, serve_status = 0;
 
  private:
   sys::PosixProcessRunner real_;

@@ -42,6 +42,7 @@ class FakeQemu {
 
   static constexpr int kWaitingPid = 7;  ///< of `hlid-guest await`, in every copy
   std::atomic<int> become_status{0};     ///< how that ends
+  std::atomic<int> serve_status{0};      ///< how `hlid-guest serve` ends
   std::atomic<int> shell_status{0};
 
   std::vector<std::string> log() const {
@@ -124,6 +125,7 @@ class FakeQemu {
     const auto& program = begun_[pid];
     const int status = contains(program, "cloud-init") ? 2
                        : pid == kWaitingPid            ? become_status.load()
+                       : program == "hlid-guest serve" ? serve_status.load()
                        : contains(program, "sh -c")    ? shell_status.load()
                                                        : 0;
     peer.reply(request,

@@ -4,10 +4,8 @@
 // fresh      its disk is an untouched overlay; the next start may resume it
 // resuming   its QEMU may run with the copy's memory but not yet as itself: nothing on its disk is worth
 //            anything; whoever finds this ends QEMU and makes the disk anew
-// serving    it is itself and people may be in it, but not all its services run: as long as its QEMU does,
-// they are
-//            started; should that be gone, its disk is made anew, for not all of it may have been written
-// growing    it is itself with all its services and its disk counts, but it has not all its memory yet
+// serving    it is itself, people may be in it and its disk counts, but not all its services run yet
+// growing    it has all its services too, but not all its memory yet
 // settled    like any other machine, except that its disk may still read what it has not got itself
 #pragma once
 

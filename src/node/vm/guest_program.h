@@ -17,10 +17,10 @@ namespace hlid::node::vm {
 /// Gives the word, with the host's clock and entropy, to the process `waiting` that waits for it in the copy:
 /// the machine is itself and in its network when this returns.
 std::string take_identity(Core& core, RunningVm& running, std::int64_t waiting, std::stop_token stop);
-/// The SSH server with the machine's own keys, and what a session needs.
+/// Everything written to its disk: a power cut from then on finds this machine and not the copy. Then the SSH
+/// server with the machine's own keys, and what a session needs.
 std::string let_people_in(Core& core, RunningVm& running, std::stop_token stop);
-/// Has the machine's service manager start what the copy had stopped, and everything written to its disk: a
-/// power cut from then on finds this machine and not the copy.
+/// Has the machine's service manager start what the copy had stopped.
 std::string start_services(Core& core, RunningVm& running, std::stop_token stop);
 
 /// Begun and not waited for; what is not done then, the machine's next boot does. Return what the agent

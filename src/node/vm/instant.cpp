@@ -46,13 +46,17 @@ bool has_device(qemu::QmpClient& qmp, std::string_view id) {
 
 void complete(Core& core, Vmid vmid) {
   const VmLock lock = core.configs().try_lock(vmid);
-  const auto record = core.records.find(vmid);
+  auto record = core.records.find(vmid);
   const auto vm = core.configs().find(vmid);
   const auto running = core.runtime.find(vmid);
   if (!lock || !record || vm == nullptr || running == nullptr) return;
   if (record->stage != Stage::growing && record->stage != Stage::serving) return;
   // The daemon that had begun this was killed.
-  if (record->stage == Stage::serving) start_services(core, *running, {});
+  if (record->stage == Stage::serving) {
+    start_services(core, *running, {});
+    record->stage = Stage::growing;
+    core.records.write(vmid, *record);
+  }
   const auto qmp = running->qmp();
   if (!has_device(*qmp, instant::kMemoryDevice)) {
     for (const auto& command : instant::memory_commands(vm->config.main))

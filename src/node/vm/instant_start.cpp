@@ -69,7 +69,7 @@ bool resume(Core& core, const VmLock& lock, const Section& values, const Record&
 bool resume_instant(Core& core, const VmLock& lock, const Section& values, TaskContext& context) {
   const auto record = core.records.find(lock.vmid());
   if (!record || record->stage == Stage::settled) return false;
-  if (record->stage == Stage::growing) {  // it ended before it had all its memory; this start gives it that
+  if (record->stage == Stage::serving || record->stage == Stage::growing) {  // a boot gives it what it lacked
     settle(core, lock.vmid(), *record);
     return false;
   }

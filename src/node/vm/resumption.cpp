@@ -81,6 +81,7 @@ void Resumption::run(const instant::WarmCopy& copy) {
 
 void Resumption::start_over(Stage stage) {
   if (const auto left = core_.runtime.find(vmid_)) kill_qemu(core_, left);
+  if (record_.stage != Stage::resuming) return leave();
   storage_->renew_over(volume_, {record_.base, record_.base_format}, size_);
   enter(stage);
   if (stage == Stage::settled) leave();

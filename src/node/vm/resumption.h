@@ -24,7 +24,8 @@ class Resumption {
   /// needed.
   void run(const instant::WarmCopy& copy);
 
-  /// The disk as the clone left it: what the half resumed machine wrote is worth nothing.
+  /// The disk as the clone left it, for what a half resumed machine wrote is worth nothing; one that people
+  /// were let into keeps its disk and is not to be resumed again, whatever `stage` says.
   void start_over(instant::Stage stage);
 
   /// It is not to be resumed any more.

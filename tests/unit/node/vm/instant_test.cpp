@@ -164,16 +164,19 @@ TEST_F(InstantTest, AStartThatWasCutOffBeforeTheIdentityBeginsWithAFreshDisk) {
   EXPECT_EQ(record()->stage, Stage::settled);
 }
 
-TEST_F(InstantTest, AStartThatWasCutOffAfterAllWasWrittenKeepsTheDisk) {
+TEST_F(InstantTest, AStartThatWasCutOffOncePeopleWereInKeepsTheDisk) {
   ASSERT_EQ(clone(), "OK");
   make_resumable();
-  auto cut_off = *record();
-  cut_off.stage = Stage::growing;
-  put(cut_off);
-  std::filesystem::remove(disk());
-  storage::create_qcow2(disk(), gib(2), base().string(), "raw");
-  start_log();
-  EXPECT_EQ(storage::read_qcow2_header(disk())->size, gib(2));
+  for (const auto stage : {Stage::serving, Stage::growing}) {
+    auto cut_off = *record();
+    cut_off.stage = stage;
+    put(cut_off);
+    std::filesystem::remove(disk());
+    storage::create_qcow2(disk(), gib(2), base().string(), "raw");
+    start_log();
+    EXPECT_EQ(storage::read_qcow2_header(disk())->size, gib(2));
+    EXPECT_EQ(record()->stage, Stage::settled);
+  }
 }
 
 TEST_F(InstantTest, AMachineThatEndedBeforeItHadItsMemoryIsLikeAnyOther) {
@@ -221,6 +224,17 @@ TEST_F(ResumeTest, OneThatCannotTakeItsIdentityBootsFromAFreshDisk) {
   EXPECT_TRUE(contains(text, "could not take its identity")) << text;
   ASSERT_EQ(qemu.count(), 3U) << text;
   EXPECT_EQ(storage::read_qcow2_header(disk())->backing_file, base().string());
+  EXPECT_EQ(record()->stage, Stage::settled);
+}
+
+TEST_F(ResumeTest, OneThatDoesNotServeBootsFromItsOwnDisk) {
+  ASSERT_EQ(clone(), "OK");
+  make_resumable();
+  qemu.serve_status = 1;
+  const auto text = start_log();
+  EXPECT_TRUE(contains(text, "could not start its services")) << text;
+  ASSERT_EQ(qemu.count(), 3U) << text;
+  EXPECT_TRUE(contains(storage::read_qcow2_header(disk())->backing_file, "/warm/"));
   EXPECT_EQ(record()->stage, Stage::settled);
 }
 
